@@ -1,0 +1,109 @@
+/** Reads from the store whose fence says that it is the authority, wherever that is by now. */
+import { FencedError } from "../errors.js";
+import type { Guard } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import { otherStore, type StoreName } from "../stores/state.js";
+import type { Fence } from "../stores/store.js";
+import { type EngineContext, guardOf } from "./context.js";
+import { PRIMARY_SHARE } from "./fallback.js";
+
+/** A reply whose fence says how far it may be believed. */
+export interface Fenced {
+  readonly fence: Fence | null;
+}
+
+export interface AuthorityReply<R> {
+  readonly store: StoreName;
+  readonly fence: Fence;
+  readonly reply: R;
+}
+
+/** The read failed; `store` is the one that should have answered. */
+export class AuthorityReadError extends Error {
+  override readonly name = "AuthorityReadError";
+  readonly store: StoreName;
+  constructor(store: StoreName, cause: unknown) {
+    super("the authority could not be read", { cause });
+    this.store = store;
+  }
+}
+
+/**
+ * Follows the fences to the authority, within the authority's share of the operation's time.
+ * @throws AuthorityReadError
+ */
+export async function readAuthority<R extends Fenced>(
+  context: EngineContext,
+  operation: Operation,
+  read: (guard: Guard) => Promise<R>,
+): Promise<AuthorityReply<R>> {
+  const total = operation.remaining * PRIMARY_SHARE;
+  const until = performance.now() + total;
+  // One attempt never takes all the time that a write has: a silent store is asked again.
+  const left = () => Math.max(1, Math.min(until - performance.now(), 1000));
+  let store: StoreName = context.term.reign?.authority ?? (context.redis ? "redis" : "postgres");
+  for (;;) {
+    const guard = guardOf(context, store);
+    if (!guard) throw new AuthorityReadError(store, new Error("no connection to Redis is configured"));
+    let reply: R;
+    try {
+      reply = await guard.attempt(() => read(guard), left());
+    } catch (error) {
+      void context.term.refresh();
+      throw new AuthorityReadError(store, error);
+    }
+    if (reply.fence?.role === "authority") return { store, fence: reply.fence, reply };
+    if (reply.fence?.role === "closed") {
+      const after = await readAfterClosed(context, otherStore(store), reply.fence.term, read, left());
+      if (after) return after;
+      // Nothing was opened after this reign when the other store was asked, so what was read before is still the truth.
+      return { store, fence: reply.fence, reply };
+    }
+    context.term.contradicted();
+    const reign = await within(left(), context.term.require()).catch((error: Error) => error);
+    if (reign instanceof Error) {
+      if (performance.now() + 20 > until)
+        throw new AuthorityReadError(
+          store,
+          reign instanceof FencedError ? reign : new Error("the authority is being settled"),
+        );
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    } else {
+      store = reign.authority;
+      if (performance.now() > until)
+        throw new AuthorityReadError(store, new Error("the authority moved during the whole read"));
+    }
+  }
+}
+
+/** The other store's answer if it reigns after `term`; null if it doesn't. @throws AuthorityReadError if it can't be asked */
+async function readAfterClosed<R extends Fenced>(
+  context: EngineContext,
+  store: StoreName,
+  term: number,
+  read: (guard: Guard) => Promise<R>,
+  timeoutMs: number,
+): Promise<AuthorityReply<R> | null> {
+  const guard = guardOf(context, store);
+  if (!guard) return null;
+  try {
+    const reply = await guard.attempt(() => read(guard), timeoutMs);
+    if (reply.fence?.role === "authority" && reply.fence.term > term) return { store, fence: reply.fence, reply };
+    return null;
+  } catch (error) {
+    throw new AuthorityReadError(store, error);
+  }
+}
+
+/** A look at the fences may take longer than this read has. @throws FencedError then */
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new FencedError("The authority wasn't found in the time of the read.")), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,28 @@
+/** How a collection's values become bytes in Redis and come back. */
+
+/** Turns values into the bytes that stand in Redis and back. `decode` throws on bytes it can't read. */
+export interface Codec<T> {
+  encode(value: T): Buffer;
+  decode(bytes: Buffer): T;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** UTF-8 text; @throws TypeError for bytes that aren't. */
+export function decodeUtf8(bytes: Buffer): string {
+  return utf8.decode(bytes);
+}
+
+/** Plain JSON as `JSON.stringify` writes it. */
+export const jsonCodec: Codec<unknown> = {
+  encode: (value) => Buffer.from(JSON.stringify(value)),
+  decode: (bytes) => {
+    const text = decodeUtf8(bytes);
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      // The parser's own message quotes the value.
+      throw new SyntaxError("not valid JSON");
+    }
+  },
+};

@@ -1,0 +1,71 @@
+/** A counter collection as its users see it. */
+import { ValidationError } from "../errors.js";
+import type { CallOptions } from "../stores/operation.js";
+import type { EngineContext } from "./context.js";
+import { addToCounters, readCounters } from "./counters.js";
+import type { BoundCounters } from "./define-counters.js";
+import type { ReadOutcome } from "./outcome.js";
+
+export class Counters {
+  readonly #context: EngineContext;
+  readonly #collection: BoundCounters;
+
+  constructor(context: EngineContext, collection: BoundCounters) {
+    this.#context = context;
+    this.#collection = collection;
+  }
+
+  get name(): string {
+    return this.#collection.name;
+  }
+
+  /** Adds to all of these counters together, in one step of the authority. Returns what each stands at. `by` is a whole number from 1. */
+  async add(
+    entries: readonly { readonly id: string; readonly by: number }[],
+    options?: CallOptions,
+  ): Promise<Map<string, number>> {
+    const issues = entries.flatMap(({ by }, i) =>
+      Number.isSafeInteger(by) && by >= 1
+        ? []
+        : [{ path: `[${i}].by`, message: "a whole number from 1 on: counters only rise" }],
+    );
+    if (new Set(entries.map(({ id }) => id)).size < entries.length)
+      issues.push({ path: "", message: "each counter may occur once in a call" });
+    if (issues.length > 0) throw new ValidationError(issues);
+    const sums = await this.#context.inFlight.run(options, this.#context.deadlines.write, (operation) =>
+      addToCounters(
+        this.#context,
+        this.#collection,
+        entries.map(({ id, by }) => {
+          const expiry = this.#collection.expiry(id);
+          return { id, by, operationId: operation.id, ttlMs: expiry?.ttlMs ?? null, renew: expiry?.renew ?? false };
+        }),
+        operation,
+      ),
+    );
+    return new Map(entries.map(({ id }, i) => [id, sums[i] as number]));
+  }
+
+  /** What a counter stands at; 0 if it never was. @throws AuthorityUnavailableError when that can't be known */
+  async get(id: string, options?: CallOptions): Promise<number> {
+    return (await this.getMany([id], options)).get(id) as number;
+  }
+
+  async getMany(ids: readonly string[], options?: CallOptions): Promise<Map<string, number>> {
+    const outcomes = await this.readMany(ids, options);
+    return new Map(
+      ids.map((id, i) => {
+        const outcome = outcomes[i] as ReadOutcome<number>;
+        if (outcome.kind === "error") throw outcome.error;
+        return [id, outcome.kind === "hit" ? outcome.value : 0];
+      }),
+    );
+  }
+
+  /** One outcome for each id, in order. */
+  readMany(ids: readonly string[], options?: CallOptions): Promise<ReadOutcome<number>[]> {
+    return this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
+      readCounters(this.#context, this.#collection, ids, operation),
+    );
+  }
+}

@@ -1,0 +1,105 @@
+/** Keeps both repair logs short in the background; one process of the fleet at a time does the work. */
+import { FencedError } from "../errors.js";
+import type { Collection } from "../stores/collection.js";
+import type { Guard } from "../stores/guard.js";
+import type { RedisSide } from "../stores/sides.js";
+import { isTransient } from "../stores/transient-errors.js";
+import type { EngineContext } from "./context.js";
+import { drainBoth, type Refusal } from "./drain.js";
+
+/** Entries younger than this belong to a write that is still telling the mirror itself. Milliseconds. */
+const MIN_AGE_MS = 100;
+/** Pause when there was nothing to do. Milliseconds. */
+const IDLE_MS = 200;
+/** How long a drain that was asked for waits for a store that is away. Milliseconds. */
+const PATIENCE_MS = 10_000;
+/** A drainer that died is succeeded after this. Milliseconds. */
+const TASK_MS = 2000;
+
+export interface DrainerOptions {
+  readonly processId: string;
+  readonly collections: readonly Collection[];
+  readonly redis: () => Guard<RedisSide> | null;
+  readonly refuse: (from: "redis" | "postgres") => (refusal: Refusal) => Promise<boolean>;
+}
+
+export class Drainer {
+  readonly #context: EngineContext;
+  readonly #options: DrainerOptions;
+  readonly #abort = new AbortController();
+  #loop: Promise<void> | null = null;
+
+  constructor(context: EngineContext, options: DrainerOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /**
+   * Works until both logs are empty.
+   * @throws the signal's reason; what keeps a store from being reached when nothing moved for PATIENCE_MS
+   */
+  async drain(signal?: AbortSignal): Promise<void> {
+    let movedAt = performance.now();
+    for (;;) {
+      signal?.throwIfAborted();
+      let done = 0;
+      try {
+        const drained = await this.#once(0, signal);
+        if (drained.empty) return;
+        done = drained.done;
+      } catch (error) {
+        const passes = isTransient(error) || error instanceof FencedError;
+        if (!passes || performance.now() - movedAt > PATIENCE_MS) throw error;
+      }
+      if (done > 0) movedAt = performance.now();
+      else await pause(50, signal);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      let done = 0;
+      try {
+        const redis = this.#options.redis();
+        const mine =
+          redis &&
+          (await redis.attempt((store) => store.claimTask("drain", this.#options.processId, TASK_MS), TASK_MS));
+        if (mine) done = (await this.#once(MIN_AGE_MS, signal)).done;
+      } catch {
+        // A store is away: its own calls tell so, and the log waits.
+      }
+      if (done === 0) await pause(IDLE_MS, signal).catch(() => {});
+    }
+  }
+
+  #once(minAgeMs: number, signal?: AbortSignal) {
+    return drainBoth(this.#context, this.#options.collections, { minAgeMs, refuse: this.#options.refuse }, signal);
+  }
+}
+
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const timer = setTimeout(done, ms);
+    timer.unref();
+    function done() {
+      signal?.removeEventListener("abort", aborted);
+      resolve();
+    }
+    function aborted() {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    }
+    signal?.addEventListener("abort", aborted, { once: true });
+  });
+}

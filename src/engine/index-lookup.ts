@@ -1,0 +1,142 @@
+/** Finds a record by a second key. An index that isn't known to be whole never answers "none". */
+import { AuthorityUnavailableError, ValidationError } from "../errors.js";
+import type { RecordCollection, RecordIndex } from "../stores/collection.js";
+import { describe } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import { otherStore, type StoreName } from "../stores/state.js";
+import type { HeldRecord, Page } from "../stores/store.js";
+import { AuthorityReadError, readAuthority } from "./authority-read.js";
+import { type EngineContext, guardOf } from "./context.js";
+import { fallback } from "./fallback.js";
+import { readRecords } from "./record-reader.js";
+
+export interface Found {
+  readonly id: string;
+  readonly bytes: Buffer;
+}
+
+/** @throws AuthorityUnavailableError when it can't be known whether there is one */
+export async function findByIndex(
+  context: EngineContext,
+  collection: RecordCollection,
+  index: string,
+  value: string,
+  operation: Operation,
+): Promise<Found | null> {
+  const definition = collection.indexes[index];
+  if (!definition)
+    throw new ValidationError([
+      {
+        path: "index",
+        message: `${collection.name} has no index "${index}"; it has: ${Object.keys(collection.indexes).join(", ") || "none"}`,
+      },
+    ]);
+  const lookup = async () => {
+    try {
+      const { reply } = await readAuthority(context, operation, (guard) =>
+        guard.store.findByIndex(collection, index, value),
+      );
+      return reply;
+    } catch (error) {
+      if (!(error instanceof AuthorityReadError)) throw error;
+      const { value: reply } = await fallback(
+        context,
+        operation,
+        collection.name,
+        1,
+        error.store,
+        error.cause,
+        (guard, timeoutMs) => guard.attempt((store) => store.findByIndex(collection, index, value), timeoutMs),
+      );
+      return reply;
+    }
+  };
+  const reply = await lookup();
+  const found = await confirm(context, collection, definition, reply.ids, value, operation);
+  if (found) return found;
+  const authority = context.term.reign?.authority ?? "redis";
+  // Programs that write Redis themselves write no index entries, so there an index alone never proves that there is none.
+  const bypassed = authority === "redis" && context.bypassWriters;
+  if (reply.complete && !bypassed) return null;
+  if (!reply.complete) {
+    const elsewhere = await lookElsewhere(context, collection, index, value, operation);
+    const there = await confirm(context, collection, definition, elsewhere.ids, value, operation);
+    if (there) return there;
+    if (elsewhere.complete && !bypassed) return null;
+  }
+  const scanned = await scan(context, collection, definition, value, operation, authority);
+  if (scanned || reply.fence?.complete) return scanned;
+  const beyond = await scan(context, collection, definition, value, operation, otherStore(authority));
+  return beyond && confirm(context, collection, definition, [beyond.id], value, operation);
+}
+
+/** The other store's index; nothing, and incomplete, if it can't be asked. */
+async function lookElsewhere(
+  context: EngineContext,
+  collection: RecordCollection,
+  index: string,
+  value: string,
+  operation: Operation,
+): Promise<{ ids: string[]; complete: boolean }> {
+  const other = guardOf(context, otherStore(context.term.reign?.authority ?? "redis"));
+  try {
+    if (!other) return { ids: [], complete: false };
+    return await other.attempt(
+      (store) => store.findByIndex(collection, index, value),
+      Math.max(1, operation.remaining / 2),
+    );
+  } catch {
+    return { ids: [], complete: false };
+  }
+}
+
+/** An entry may be stale: the record it leads to must still have the value. */
+async function confirm(
+  context: EngineContext,
+  collection: RecordCollection,
+  definition: RecordIndex,
+  ids: readonly string[],
+  value: string,
+  operation: Operation,
+): Promise<Found | null> {
+  const outcomes = await readRecords(context, collection, ids, operation);
+  for (const [i, outcome] of outcomes.entries()) {
+    const id = ids[i] as string;
+    if (outcome.kind === "error") throw outcome.error;
+    if (outcome.kind === "hit" && definition.valueOf(id, outcome.value) === value) return { id, bytes: outcome.value };
+  }
+  return null;
+}
+
+/** Looks through all records of a store, as long as the operation has time. */
+async function scan(
+  context: EngineContext,
+  collection: RecordCollection,
+  definition: RecordIndex,
+  value: string,
+  operation: Operation,
+  store: StoreName,
+): Promise<Found | null> {
+  const guard = guardOf(context, store);
+  let after: string | null = null;
+  try {
+    do {
+      const cursor: string | null = after;
+      if (!guard || operation.remaining < 1) throw new Error("the deadline came before the end of the scan");
+      const page: Page<{ id: string; held: HeldRecord }> = await guard.attempt(
+        (store) => store.pageRecords(collection, cursor, 1000),
+        Math.max(1, operation.remaining),
+      );
+      for (const { id, held } of page.items) {
+        if (held.kind === "value" && definition.valueOf(id, held.bytes) === value) return { id, bytes: held.bytes };
+      }
+      after = page.next;
+    } while (after !== null);
+    return null;
+  } catch (error) {
+    throw new AuthorityUnavailableError(
+      `${collection.name} has no index that tells of every record, and looking through all of ${store} failed (${describe(error)}): whether there is one can't be known. Run "dual-write backfill", which builds the index; where no other program writes the legacy keys, set bypassWriters: false.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,98 @@
+/** Tells the mirror what the authority decided. Its failure changes nothing for the caller: the repair log remembers. */
+import type { Collection, CounterCollection, RecordCollection } from "../stores/collection.js";
+import { describe } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import { type CounterState, otherStore, type RecordState } from "../stores/state.js";
+import type { ApplyResult, Fenced, Store } from "../stores/store.js";
+import { type EngineContext, guardOf } from "./context.js";
+import { events } from "./events.js";
+import type { Reign } from "./term-view.js";
+
+export interface Message<S> {
+  readonly id: string;
+  readonly state: S;
+}
+
+/**
+ * `told`: the mirror confirmed, or the repair log remembers.
+ * `superseded`: the mirror knows a later term, so the authority that decided reigns no more and may have lost its memory: begin
+ * again, with the same operation ids.
+ */
+export type Told = "told" | "superseded";
+
+export function mirrorRecords(
+  context: EngineContext,
+  collection: RecordCollection,
+  reign: Reign,
+  messages: readonly Message<RecordState>[],
+  operation: Operation,
+): Promise<Told> {
+  return mirror(context, collection, reign, messages, operation, (store) =>
+    store.applyRecords(collection, reign.term, messages),
+  );
+}
+
+export function mirrorCounters(
+  context: EngineContext,
+  collection: CounterCollection,
+  reign: Reign,
+  messages: readonly Message<CounterState>[],
+  operation: Operation,
+): Promise<Told> {
+  return mirror(context, collection, reign, messages, operation, (store) =>
+    store.applyCounters(collection, reign.term, messages),
+  );
+}
+
+async function mirror(
+  context: EngineContext,
+  collection: Collection,
+  reign: Reign,
+  messages: readonly Message<{ readonly stamp: number }>[],
+  operation: Operation,
+  apply: (store: Store) => Promise<Fenced<ApplyResult>>,
+): Promise<Told> {
+  if (context.policy().mirror === "background" || messages.length === 0) return "told";
+  const name = otherStore(reign.authority);
+  const guard = guardOf(context, name);
+  const authority = guardOf(context, reign.authority);
+  if (!guard || !authority) return "told";
+  const fail = (reason: string) =>
+    context.events.emit("mirrorFailure", events.mirrorFailure(collection.name, name, messages.length, reason));
+  try {
+    const reply = await guard.attempt(apply, Math.max(1, Math.min(context.deadlines.mirror, operation.remaining)));
+    if (reply.fenced) {
+      if (reply.fence && reply.fence.term > reign.term) return "superseded";
+      fail("the mirror is being set up");
+      return "told";
+    }
+    const confirmed: { id: string; stamp: number }[] = [];
+    for (const [i, result] of reply.results.entries()) {
+      const { id, state } = messages[i] as Message<{ readonly stamp: number }>;
+      if (result.kind === "rejected") {
+        fail(result.reason);
+        continue;
+      }
+      confirmed.push({ id, stamp: state.stamp });
+      reportOverwritten(context, collection, name, id, state.stamp, result);
+    }
+    if (confirmed.length > 0) context.clearer.add(authority, collection, confirmed);
+  } catch (error) {
+    fail(describe(error));
+  }
+  return "told";
+}
+
+/** A bypass writer's change that nobody adopted was replaced: it can't be kept, so it is told. */
+export function reportOverwritten(
+  context: Pick<EngineContext, "events">,
+  collection: Collection,
+  mirrorName: "redis" | "postgres",
+  id: string,
+  stamp: number,
+  result: ApplyResult,
+): void {
+  if (result.kind !== "applied" || !result.overwrote) return;
+  const stamps: [number | null, number | null] = mirrorName === "redis" ? [null, stamp] : [stamp, null];
+  context.events.emit("divergence", events.divergence("bypass-overwritten", collection.name, id, ...stamps));
+}

@@ -1,0 +1,27 @@
+/** How a read ends. */
+import type { Stamp, StoreName } from "../stores/state.js";
+
+/** A read ends as hit, miss or error, with the store it came from; an error is never turned into a miss. */
+export type ReadOutcome<T> =
+  | {
+      readonly kind: "hit";
+      readonly value: T;
+      readonly store: StoreName;
+      /** The store that isn't the authority answered; the value may be stale by the lag. */
+      readonly fallback: boolean;
+      readonly stamp?: Stamp;
+      /** Milliseconds since the epoch, null for none; absent where the read didn't learn it. */
+      readonly expiresAt?: number | null;
+    }
+  | { readonly kind: "miss"; readonly store: StoreName; readonly fallback: boolean }
+  | { readonly kind: "error"; readonly error: Error; readonly store?: StoreName; readonly fallback: boolean };
+
+/** Applies `decode` to a hit; a value that can't be decoded is an error, not a miss. */
+export function mapHit<A, B>(outcome: ReadOutcome<A>, decode: (value: A) => B): ReadOutcome<B> {
+  if (outcome.kind !== "hit") return outcome;
+  try {
+    return { ...outcome, value: decode(outcome.value) };
+  } catch (error) {
+    return { kind: "error", error: error as Error, store: outcome.store, fallback: outcome.fallback };
+  }
+}

@@ -1,0 +1,180 @@
+/** Reads records: from the authority, else from the other store, each answer with where it came from. */
+import { AuthorityUnavailableError, ValidationError } from "../errors.js";
+import type { RecordCollection } from "../stores/collection.js";
+import { describe } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import { otherStore, type StoreName } from "../stores/state.js";
+import type { Fence, HeldRecord } from "../stores/store.js";
+import { AuthorityReadError, readAuthority } from "./authority-read.js";
+import { type EngineContext, guardOf } from "./context.js";
+import { fallback } from "./fallback.js";
+import type { ReadOutcome } from "./outcome.js";
+import { fetchMissing, newerOf } from "./refetch.js";
+
+/** The value's bytes, with what stood exactly (for a compare-and-set). */
+export type ByteOutcome = ReadOutcome<Buffer> & { readonly held?: HeldRecord };
+
+export async function readRecords(
+  context: EngineContext,
+  collection: RecordCollection,
+  ids: readonly string[],
+  operation: Operation,
+): Promise<ByteOutcome[]> {
+  if (ids.length === 0) return [];
+  try {
+    const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
+      guard.store.readRecords(collection, ids),
+    );
+    return await settleUncertain(context, collection, ids, operation, store, fence, reply.held);
+  } catch (error) {
+    if (!(error instanceof AuthorityReadError)) throw error;
+    return readFallback(context, collection, ids, operation, error);
+  }
+}
+
+/** Whether what the authority holds of a record answers the question by itself. */
+function isCertain(held: HeldRecord, fence: Fence): boolean {
+  if (held.kind === "unreadable") return true;
+  if (fence.complete) return true;
+  return held.kind !== "absent" && held.compared;
+}
+
+async function settleUncertain(
+  context: EngineContext,
+  collection: RecordCollection,
+  ids: readonly string[],
+  operation: Operation,
+  store: StoreName,
+  fence: Fence,
+  held: readonly HeldRecord[],
+): Promise<ByteOutcome[]> {
+  const always = context.lookElsewhere === "always";
+  const uncertain = ids.filter((_, i) => {
+    const one = held[i] as HeldRecord;
+    return !isCertain(one, fence) || (always && one.kind === "absent");
+  });
+  const own = (i: number) => toOutcome(held[i] as HeldRecord, store, false);
+  if (uncertain.length === 0) return ids.map((_, i) => own(i));
+  if (context.lookElsewhere === "never") {
+    return ids.map((id, i) =>
+      !uncertain.includes(id)
+        ? own(i)
+        : own(i).kind === "miss"
+          ? unknownMiss(store, "it is incomplete and looking elsewhere is off")
+          : { ...own(i), fallback: true },
+    );
+  }
+  const elsewhere = await fetchMissing(context, collection, uncertain, operation, { store, fence });
+  // What was put back, or adopted instead, is what the authority says from now on.
+  const again =
+    elsewhere instanceof Error || fence.complete
+      ? null
+      : await readAgain(context, collection, uncertain, store, fence, operation);
+  return ids.map((id, i) => {
+    const at = uncertain.indexOf(id);
+    if (at < 0) return own(i);
+    const mine = held[i] as HeldRecord;
+    if (elsewhere instanceof Error) {
+      // What stands may be behind what the other store has: better than nothing, and marked.
+      return mine.kind === "value" ? { ...own(i), fallback: true } : unknownMiss(store, describe(elsewhere));
+    }
+    if (again) return toOutcome(again[at] as HeldRecord, store, false);
+    const theirs = elsewhere.get(id) as HeldRecord;
+    return newerOf(mine, theirs) === theirs ? toOutcome(theirs, otherStore(store), false) : own(i);
+  });
+}
+
+/** The same reign's second answer. @throws AuthorityReadError when it ended meanwhile: what it said last isn't the truth any more */
+async function readAgain(
+  context: EngineContext,
+  collection: RecordCollection,
+  ids: readonly string[],
+  store: StoreName,
+  first: Fence,
+  operation: Operation,
+): Promise<readonly HeldRecord[]> {
+  const guard = guardOf(context, store);
+  try {
+    const again = await guard?.attempt((one) => one.readRecords(collection, ids), Math.max(1, operation.remaining));
+    if (again?.fence?.term === first.term && again.fence.role === "authority") return again.held;
+  } catch (error) {
+    throw new AuthorityReadError(store, error);
+  }
+  throw new AuthorityReadError(store, new Error("the term moved during the read"));
+}
+
+async function readFallback(
+  context: EngineContext,
+  collection: RecordCollection,
+  ids: readonly string[],
+  operation: Operation,
+  failure: AuthorityReadError,
+): Promise<ByteOutcome[]> {
+  try {
+    const { store, value } = await fallback(
+      context,
+      operation,
+      collection.name,
+      ids.length,
+      failure.store,
+      failure.cause,
+      (guard, timeoutMs) => guard.attempt((one) => one.readRecords(collection, ids), timeoutMs),
+    );
+    return value.held.map((held) => {
+      if (held.kind === "absent" && !value.fence?.complete)
+        return unknownMiss(store, "it is incomplete and the authority didn't answer");
+      return toOutcome(held, store, true);
+    });
+  } catch (error) {
+    return ids.map(() => ({ kind: "error", error: error as Error, store: failure.store, fallback: false }));
+  }
+}
+
+function unknownMiss(store: StoreName, reason: string): ByteOutcome {
+  const error = new AuthorityUnavailableError(
+    `${store} has nothing, but ${reason}: whether there is something can't be known now. Retry later.`,
+  );
+  return { kind: "error", error, store, fallback: false };
+}
+
+function toOutcome(held: HeldRecord, store: StoreName, isFallback: boolean): ByteOutcome {
+  if (held.kind === "value") {
+    return {
+      kind: "hit",
+      value: held.bytes,
+      store,
+      fallback: isFallback,
+      stamp: held.stamp,
+      ...(store === "redis" && held.stamp === 0 ? {} : { expiresAt: held.expiresAt }),
+      held,
+    };
+  }
+  if (held.kind === "unreadable") {
+    return {
+      kind: "error",
+      error: new ValidationError([{ path: "", message: held.reason }]),
+      store,
+      fallback: isFallback,
+      held,
+    };
+  }
+  return { kind: "miss", store, fallback: isFallback, held };
+}
+
+/** The authority itself, for a compare-and-set: never a fallback, and what is uncertain is settled first. */
+export async function readForUpdate(
+  context: EngineContext,
+  collection: RecordCollection,
+  id: string,
+  operation: Operation,
+): Promise<HeldRecord> {
+  const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
+    guard.store.readRecords(collection, [id]),
+  );
+  const held = reply.held[0] as HeldRecord;
+  if (isCertain(held, fence)) return held;
+  const elsewhere = await fetchMissing(context, collection, [id], operation, { store, fence });
+  if (elsewhere instanceof Error) throw new AuthorityReadError(otherStore(store), elsewhere);
+  const [again] = await readAgain(context, collection, [id], store, fence, operation);
+  return again as HeldRecord;
+}

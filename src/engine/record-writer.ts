@@ -1,0 +1,157 @@
+/** Writes records: the authority decides, the mirror is told, the repair log covers what lies between. */
+import { AuthorityUnavailableError, ConflictError, ValidationError } from "../errors.js";
+import type { RecordCollection } from "../stores/collection.js";
+import type { Guard } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import type { RecordState } from "../stores/state.js";
+import type { HeldRecord, RecordWrite, RecordWriteResult } from "../stores/store.js";
+import { AuthorityReadError } from "./authority-read.js";
+import type { EngineContext } from "./context.js";
+import { mirrorRecords } from "./mirror.js";
+import { readForUpdate } from "./record-reader.js";
+import { fetchMissing, uncompared } from "./refetch.js";
+import { atAuthority, type Reign } from "./term-view.js";
+
+/** What became of each write. */
+export type Written = Extract<RecordWriteResult, { kind: "written" | "repeated" | "conflict" }>;
+
+/**
+ * Writes all of `writes` in one step of the authority, acknowledged as the strategy says.
+ * @throws AuthorityUnavailableError, OutcomeUnknownError, DeadlineExceededError, ValidationError (refused for good)
+ */
+export async function writeRecords(
+  context: EngineContext,
+  collection: RecordCollection,
+  writes: readonly RecordWrite[],
+  operation: Operation,
+): Promise<Written[]> {
+  const { result } = await atAuthority(
+    context,
+    operation,
+    `A write to ${collection.name}`,
+    async (guard, present, timeoutMs) => {
+      const results = await decide(context, collection, writes, operation, guard, present, timeoutMs);
+      if (results === "fenced") return "fenced";
+      const messages = results.flatMap((one, i) =>
+        one.kind === "written" || one.kind === "repeated"
+          ? [{ id: (writes[i] as RecordWrite).id, state: one.state }]
+          : [],
+      );
+      if ((await mirrorRecords(context, collection, present, messages, operation)) === "told") return results;
+      operation.uncertain = true;
+      return "fenced";
+    },
+  );
+
+  const refused = result.find((one) => one.kind === "rejected");
+  if (refused?.kind === "rejected") {
+    throw new ValidationError(
+      [{ path: "", message: `${collection.name}: the authority refuses the record: ${refused.reason}` }],
+      { operationId: operation.id },
+    );
+  }
+  return result as Written[];
+}
+
+/** The authority's step; where it lost its memory, what the other store has of these records comes first. */
+async function decide(
+  context: EngineContext,
+  collection: RecordCollection,
+  writes: readonly RecordWrite[],
+  operation: Operation,
+  guard: Guard,
+  present: Reign,
+  timeoutMs: number,
+): Promise<RecordWriteResult[] | "fenced"> {
+  const first = await guard.attempt((store) => store.writeRecords(collection, present.term, writes), timeoutMs);
+  if (first.fenced) return "fenced";
+  const suspects = writes.filter((_, i) => first.results[i]?.kind === "suspect").map((write) => write.id);
+  if (suspects.length === 0) return first.results;
+  const fence = { term: present.term, role: "authority", complete: false } as const;
+  const fetched = await fetchMissing(context, collection, suspects, operation, { store: present.authority, fence });
+  if (fetched instanceof Error) throw uncompared(fetched);
+  const compared = writes.map((write) => (suspects.includes(write.id) ? { ...write, compared: true } : write));
+  const second = await guard.attempt((store) => store.writeRecords(collection, present.term, compared), timeoutMs);
+  return second.fenced ? "fenced" : second.results;
+}
+
+/** What a change makes of the present value: new bytes, null to delete, or `leave` to end without writing. */
+export type Change = { readonly bytes: Buffer | null; readonly expiresAt: number | null | "keep" } | "leave";
+
+export interface Changed {
+  readonly kind: "written" | "repeated" | "left";
+  /** What stands after the change. */
+  readonly state: RecordState | null;
+  /** What the change was made from; null if nothing live stood. */
+  readonly before: Buffer | null;
+}
+
+/**
+ * Reads, changes and writes only if what was read still stands; otherwise begins again.
+ * @throws ConflictError when others keep winning until the deadline
+ */
+export async function changeRecord(
+  context: EngineContext,
+  collection: RecordCollection,
+  id: string,
+  operation: Operation,
+  change: (present: Buffer | null) => Change,
+): Promise<Changed> {
+  for (;;) {
+    const held = await readAuthorityWithin(context, collection, id, operation);
+    if (held.kind === "unreadable")
+      throw new ValidationError([{ path: "", message: `${collection.name}: ${held.reason}` }]);
+    const before = held.kind === "value" ? held.bytes : null;
+    if (held.kind !== "absent" && held.operations.includes(operation.id)) {
+      return {
+        kind: "repeated",
+        state: { stamp: held.stamp, bytes: before, expiresAt: held.expiresAt, operations: held.operations },
+        before,
+      };
+    }
+    const next = change(before);
+    if (next === "leave") return { kind: "left", state: null, before };
+    const write: RecordWrite = {
+      id,
+      ...next,
+      operationId: operation.id,
+      expected: { stamp: held.kind === "absent" ? 0 : held.stamp, bytes: before },
+    };
+    const [result] = await writeRecords(context, collection, [write], operation);
+    if (result && result.kind !== "conflict") return { kind: result.kind, state: result.state, before };
+    if (operation.expired) {
+      throw new ConflictError(
+        `${collection.name}: other changes kept coming first until the deadline; nothing was applied. Retry it.`,
+        {
+          operationId: operation.id,
+        },
+      );
+    }
+  }
+}
+
+/** A compare-and-set reads from the authority only, and waits for it as a write does. */
+async function readAuthorityWithin(
+  context: EngineContext,
+  collection: RecordCollection,
+  id: string,
+  operation: Operation,
+): Promise<HeldRecord> {
+  for (let wait = 15; ; wait = Math.min(wait * 2, 200)) {
+    try {
+      return await readForUpdate(context, collection, id, operation);
+    } catch (error) {
+      const reason = error instanceof AuthorityReadError ? error.cause : error;
+      if (!(error instanceof AuthorityReadError) || operation.remaining <= wait || operation.signal.aborted) {
+        throw new AuthorityUnavailableError(
+          `${collection.name}: the authority could not be read for an update before the deadline; nothing was applied. Retry it.`,
+          {
+            cause: reason,
+            operationId: operation.id,
+          },
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}

@@ -1,0 +1,188 @@
+/** A record collection as its users see it: typed values over the byte-level engine. */
+import { AuthorityUnavailableError, ValidationError } from "../errors.js";
+import type { CallOptions } from "../stores/operation.js";
+import type { Comparison } from "./comparison.js";
+import type { EngineContext } from "./context.js";
+import type { BoundRecords } from "./define-records.js";
+import { findByIndex } from "./index-lookup.js";
+import { mapHit, type ReadOutcome } from "./outcome.js";
+import { type ByteOutcome, readRecords } from "./record-reader.js";
+import { changeRecord, writeRecords } from "./record-writer.js";
+
+/** Options of a write. */
+export interface WriteOptions extends CallOptions {
+  /** The moment from which the record is a miss: a Date, or milliseconds since the epoch; null: never. @default null for `put`, what stands for `update` */
+  readonly expiresAt?: Date | number | null;
+}
+
+export class Records<T> {
+  readonly #context: EngineContext;
+  readonly #collection: BoundRecords<T>;
+  readonly #comparison: Comparison;
+
+  constructor(context: EngineContext, collection: BoundRecords<T>, comparison: Comparison) {
+    this.#context = context;
+    this.#collection = collection;
+    this.#comparison = comparison;
+  }
+
+  get name(): string {
+    return this.#collection.name;
+  }
+
+  /** The value, or null if there is none. @throws AuthorityUnavailableError when that can't be known */
+  async get(id: string, options?: CallOptions): Promise<T | null> {
+    return valueOrThrow(await this.read(id, options));
+  }
+
+  /** The value with its outcome: hit, miss or error, from which store, fallback or not. Never throws for an unreachable store. */
+  async read(id: string, options?: CallOptions): Promise<ReadOutcome<T>> {
+    const [outcome] = await this.readMany([id], options);
+    return outcome as ReadOutcome<T>;
+  }
+
+  /** The values found, by id. @throws AuthorityUnavailableError when one can't be known */
+  async getMany(ids: readonly string[], options?: CallOptions): Promise<Map<string, T>> {
+    const outcomes = await this.readMany(ids, options);
+    const found = new Map<string, T>();
+    ids.forEach((id, i) => {
+      const value = valueOrThrow(outcomes[i] as ReadOutcome<T>);
+      if (value !== null) found.set(id, value);
+    });
+    return found;
+  }
+
+  /** One outcome for each id, in order. */
+  async readMany(ids: readonly string[], options?: CallOptions): Promise<ReadOutcome<T>[]> {
+    for (const id of ids) checkId(id);
+    const distinct = [...new Set(ids)];
+    const outcomes = await this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
+      readRecords(this.#context, this.#collection, distinct, operation),
+    );
+    const byId = new Map<string, ByteOutcome>(distinct.map((id, i) => [id, outcomes[i] as ByteOutcome]));
+    const answered = outcomes.find((outcome) => outcome.kind !== "error" && !outcome.fallback);
+    if (answered?.store) this.#comparison.sample(this.#collection, distinct, answered.store);
+    return ids.map((id) => {
+      const { held: _held, ...outcome } = byId.get(id) as ByteOutcome;
+      return mapHit(outcome as ReadOutcome<Buffer>, (bytes) => this.#collection.decode(id, bytes));
+    });
+  }
+
+  /** Writes the value whatever stands. */
+  async put(id: string, value: T, options?: WriteOptions): Promise<void> {
+    await this.putMany([{ id, value, expiresAt: options?.expiresAt }], options);
+  }
+
+  /** Writes several records in one step of the authority: all of them or none. */
+  async putMany(
+    entries: readonly { readonly id: string; readonly value: T; readonly expiresAt?: Date | number | null }[],
+    options?: CallOptions,
+  ): Promise<void> {
+    for (const { id } of entries) this.#checkWritable(id);
+    const encoded = entries.map(({ id, value, expiresAt }) => ({
+      id,
+      bytes: this.#collection.encode(id, value),
+      expiresAt: toMoment(expiresAt) ?? null,
+    }));
+    await this.#context.inFlight.run(options, this.#context.deadlines.write, (operation) =>
+      writeRecords(
+        this.#context,
+        this.#collection,
+        encoded.map((one) => ({ ...one, operationId: operation.id })),
+        operation,
+      ),
+    );
+  }
+
+  /** Writes the value only where nothing live stands. False: something does. */
+  async create(id: string, value: T, options?: WriteOptions): Promise<boolean> {
+    this.#checkWritable(id);
+    const bytes = this.#collection.encode(id, value);
+    const expiresAt = toMoment(options?.expiresAt) ?? null;
+    const changed = await this.#change(id, options, (present) => (present ? "leave" : { bytes, expiresAt }));
+    return changed.kind !== "left";
+  }
+
+  /**
+   * Reads, changes and writes, again from the start if another change came between; `change` may so be called several times.
+   * Returns the value that now stands, or null if there is none to change.
+   * @throws ConflictError when other changes keep coming first until the deadline
+   */
+  async update(id: string, change: (value: T) => T, options?: WriteOptions): Promise<T | null> {
+    this.#checkWritable(id);
+    const expiresAt = toMoment(options?.expiresAt);
+    let result: T | null = null;
+    const changed = await this.#change(id, options, (present) => {
+      result = null;
+      if (!present) return "leave";
+      result = change(this.#collection.decode(id, present));
+      return { bytes: this.#collection.encode(id, result), expiresAt: expiresAt === undefined ? "keep" : expiresAt };
+    });
+    if (changed.kind !== "repeated") return result;
+    return changed.state?.bytes ? this.#collection.decode(id, changed.state.bytes) : null;
+  }
+
+  /** Deletes; false if nothing stood. Leaves a tombstone in either case, so that nothing older comes back. */
+  async delete(id: string, options?: CallOptions): Promise<boolean> {
+    this.#checkWritable(id);
+    const changed = await this.#change(id, options, () => ({ bytes: null, expiresAt: null }));
+    return changed.kind === "repeated" || changed.before !== null;
+  }
+
+  /**
+   * Finds a record by one of its indexes.
+   * @throws AuthorityUnavailableError when it can't be known that there is none
+   */
+  async findBy(index: string, value: string, options?: CallOptions): Promise<{ id: string; value: T } | null> {
+    const found = await this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
+      findByIndex(this.#context, this.#collection, index, value, operation),
+    );
+    return found && { id: found.id, value: this.#collection.decode(found.id, found.bytes) };
+  }
+
+  /** A record is written only under the id that its key leads back to; others would be lost to every reader of the keyspace. */
+  #checkWritable(id: string): void {
+    checkId(id);
+    const key = this.#collection.redisKey(id);
+    const back = this.#collection.parseKey(key);
+    if (back === id) return;
+    const reason = back === null ? "isn't the normal form of an id" : `would be read back as "${back}"`;
+    throw new ValidationError([{ path: "id", message: `"${id}" ${reason} in ${this.#collection.name}` }]);
+  }
+
+  #change(id: string, options: CallOptions | undefined, change: Parameters<typeof changeRecord>[4]) {
+    return this.#context.inFlight.run(options, this.#context.deadlines.write, (operation) =>
+      changeRecord(this.#context, this.#collection, id, operation, change),
+    );
+  }
+}
+
+function valueOrThrow<T>(outcome: ReadOutcome<T>): T | null {
+  switch (outcome.kind) {
+    case "hit":
+      return outcome.value;
+    case "miss":
+      return null;
+    case "error":
+      throw outcome.error instanceof Error
+        ? outcome.error
+        : new AuthorityUnavailableError("The read failed.", { cause: outcome.error });
+  }
+}
+
+function checkId(id: string): void {
+  if (typeof id !== "string" || id.length === 0 || id.length > 1024 || id.includes("\u0000")) {
+    throw new ValidationError([{ path: "id", message: "an id is a text of 1 to 1024 characters without NUL" }]);
+  }
+}
+
+function toMoment(expiresAt: Date | number | null | undefined): number | null | undefined {
+  if (expiresAt === undefined || expiresAt === null) return expiresAt;
+  const ms = typeof expiresAt === "number" ? expiresAt : expiresAt.getTime();
+  if (!Number.isFinite(ms) || ms < 0 || ms > 8.64e15) {
+    throw new ValidationError([
+      { path: "expiresAt", message: "a Date, or milliseconds since the epoch; null for never" },
+    ]);
+  }
+  return Math.floor(ms);
+}

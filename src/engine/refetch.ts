@@ -1,0 +1,108 @@
+/** Fetches from the other store what an incomplete authority lacks or can't vouch for, and puts it back. */
+import { FencedError } from "../errors.js";
+import type { CounterCollection, RecordCollection } from "../stores/collection.js";
+import { describe } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import { otherStore, type RecordState, type StoreName } from "../stores/state.js";
+import type { Fence, HeldCounter, HeldRecord } from "../stores/store.js";
+import { type EngineContext, guardOf } from "./context.js";
+
+export interface Incomplete {
+  readonly store: StoreName;
+  readonly fence: Fence;
+}
+
+/** The state a held record would travel as; null where there is nothing to tell. An expired one travels as its own delete. */
+export function stateOf(held: HeldRecord): RecordState | null {
+  switch (held.kind) {
+    case "value":
+      return { stamp: held.stamp, bytes: held.bytes, expiresAt: held.expiresAt, operations: held.operations };
+    case "tombstone":
+    case "expired":
+      return held.stamp > 0 ? { stamp: held.stamp, bytes: null, expiresAt: null, operations: held.operations } : null;
+    default:
+      return null;
+  }
+}
+
+/** Which of two stores' records is the later truth; on a tie the first, the authority's own. */
+export function newerOf(mine: HeldRecord, theirs: HeldRecord): HeldRecord {
+  if (theirs.kind === "absent" || theirs.kind === "unreadable" || theirs.kind === "vanished") return mine;
+  if (mine.kind === "absent") return theirs;
+  if (mine.kind === "unreadable") return mine;
+  return theirs.stamp > mine.stamp ? theirs : mine;
+}
+
+/** What the other store holds of these records, put back into the incomplete authority under the term of the read. */
+export async function fetchMissing(
+  context: EngineContext,
+  collection: RecordCollection,
+  ids: readonly string[],
+  operation: Operation,
+  incomplete: Incomplete,
+): Promise<Map<string, HeldRecord> | Error> {
+  const other = guardOf(context, otherStore(incomplete.store));
+  const authority = guardOf(context, incomplete.store);
+  if (!other || !authority) return new Error("the other store isn't connected");
+  try {
+    const { held } = await other.attempt(
+      (store) => store.inspectRecords(collection, ids),
+      Math.max(1, operation.remaining),
+    );
+    const states = ids.flatMap((id, i) => {
+      const state = stateOf(held[i] as HeldRecord);
+      return state ? [{ id, state }] : [];
+    });
+    if (states.length > 0 && !incomplete.fence.complete) {
+      const back = await authority.attempt(
+        (store) => store.applyRecords(collection, incomplete.fence.term, states),
+        Math.max(1, operation.remaining),
+      );
+      if (back.fenced) return new FencedError("The term moved while a record was put back.");
+    }
+    return new Map(ids.map((id, i) => [id, held[i] as HeldRecord]));
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** The same for counters, always before returning: a counter is refilled before it is counted or told. */
+export async function refillCounters(
+  context: EngineContext,
+  collection: CounterCollection,
+  ids: readonly string[],
+  operation: Operation,
+  incomplete: Incomplete,
+): Promise<Error | null> {
+  const other = guardOf(context, otherStore(incomplete.store));
+  const authority = guardOf(context, incomplete.store);
+  if (!other || !authority) return new Error("the other store isn't connected");
+  try {
+    const { held } = await other.attempt(
+      (store) => store.inspectCounters(collection, ids),
+      Math.max(1, operation.remaining),
+    );
+    const states = ids.flatMap((id, i) => {
+      const one = held[i] as HeldCounter;
+      return one.kind === "value" ? [{ id, state: one }] : [];
+    });
+    if (states.length > 0) {
+      const back = await authority.attempt(
+        (store) => store.applyCounters(collection, incomplete.fence.term, states),
+        Math.max(1, operation.remaining),
+      );
+      if (back.fenced) return new FencedError("The term moved while a counter was refilled.");
+    }
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Nothing was written, since what the other store has couldn't be fetched first: try again until the deadline. */
+export function uncompared(cause: Error): FencedError {
+  return new FencedError(
+    `The authority lost its memory and the other store can't be asked what it had (${describe(cause)}). Retry when it is back.`,
+    { cause },
+  );
+}

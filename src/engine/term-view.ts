@@ -1,0 +1,154 @@
+/** What this process believes about the present term, and how it finds out. The stores' fences have the last word. */
+import { FencedError } from "../errors.js";
+import { describe, Guard } from "../stores/guard.js";
+import type { Operation } from "../stores/operation.js";
+import { otherStore, type StoreName } from "../stores/state.js";
+import type { Fence } from "../stores/store.js";
+
+export interface Reign {
+  readonly term: number;
+  readonly authority: StoreName;
+}
+
+/** Both fences as last seen; undefined: the store didn't answer; null: it has none. */
+export interface Fences {
+  readonly redis: Fence | null | undefined;
+  readonly postgres: Fence | null | undefined;
+}
+
+/** Who reigns, as far as these fences tell; null while that is being settled. */
+export function reignOf(fences: Fences): Reign | null {
+  const seen = (["redis", "postgres"] as const).flatMap((name) => {
+    const fence = fences[name];
+    return fence ? [{ name, fence }] : [];
+  });
+  const open = seen.filter(({ fence }) => fence.role === "authority").sort((a, b) => b.fence.term - a.fence.term)[0];
+  const highest = Math.max(0, ...seen.map(({ fence }) => fence.term));
+  if (open && open.fence.term === highest) return { term: open.fence.term, authority: open.name };
+  // One store is out of reach and the other says that it is the mirror.
+  const only = seen.length === 1 ? seen[0] : undefined;
+  if (only && only.fence.role === "mirror" && fences[otherStore(only.name)] === undefined) {
+    return { term: only.fence.term, authority: otherStore(only.name) };
+  }
+  return null;
+}
+
+export class TermView {
+  readonly #redis: () => Guard | null;
+  readonly #postgres: Guard;
+  /** Asks for the terms to be settled: bootstrap, recovery, handover. */
+  readonly #settle: () => void;
+  #reign: Reign | null = null;
+  #last: Reign | null = null;
+  #refreshing: Promise<Fences> | null = null;
+
+  constructor(redis: () => Guard | null, postgres: Guard, settle: () => void) {
+    this.#redis = redis;
+    this.#postgres = postgres;
+    this.#settle = settle;
+  }
+
+  /** The last reign known, which may have ended meanwhile. */
+  get reign(): Reign | null {
+    return this.#reign;
+  }
+
+  /** The newest reign this process ever saw, even if it has ended. */
+  get last(): Reign | null {
+    return this.#last;
+  }
+
+  /** Reads both fences anew; concurrent callers share one look. */
+  refresh(): Promise<Fences> {
+    this.#refreshing ??= this.#look().finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  /** The present reign. @throws FencedError while none is known: retry */
+  async require(): Promise<Reign> {
+    if (this.#reign) return this.#reign;
+    const fences = await this.refresh();
+    if (this.#reign) return this.#reign;
+    this.#settle();
+    throw new FencedError(
+      `The authority is being settled (Redis: ${show(fences.redis)}, Postgres: ${show(fences.postgres)}). Retry in a moment.`,
+    );
+  }
+
+  /** A store answered with a fence that contradicts the reign believed in. */
+  contradicted(): void {
+    this.#reign = null;
+  }
+
+  async #look(): Promise<Fences> {
+    const [redis, postgres] = await Promise.all([this.#fenceOf(this.#redis()), this.#fenceOf(this.#postgres)]);
+    const fences: Fences = { redis, postgres };
+    this.#reign = reignOf(fences);
+    if (this.#reign && this.#reign.term >= (this.#last?.term ?? 0)) this.#last = this.#reign;
+    return fences;
+  }
+
+  async #fenceOf(guard: Guard | null): Promise<Fence | null | undefined> {
+    if (!guard) return undefined;
+    try {
+      return await guard.attempt((store) => store.readFence(), 1000);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function show(fence: Fence | null | undefined): string {
+  if (fence === undefined) return "no answer";
+  return fence ? `${fence.role} in term ${fence.term}` : "no fence";
+}
+
+/** Runs one authority step under the present term, again under the next one if a fence refuses it, until the deadline. */
+export async function atAuthority<T>(
+  context: { readonly redis: Guard | null; readonly postgres: Guard; readonly term: TermView },
+  operation: Operation,
+  what: string,
+  step: (guard: Guard, reign: Reign, timeoutMs: number) => Promise<T | "fenced">,
+): Promise<{ result: T; reign: Reign }> {
+  return Guard.retry(operation, what, async () => {
+    // A refusal by a fence costs nothing, so the next term is tried at once before backing off.
+    for (let tries = 0; tries < 3; tries++) {
+      const reign = await withinDeadline(operation, context.term.require());
+      const guard = reign.authority === "redis" ? context.redis : context.postgres;
+      if (!guard) throw new FencedError("Redis is the authority, but this process has no connection to it.");
+      try {
+        operation.sending = true;
+        const result = await step(guard, reign, Math.max(1, Math.min(operation.remaining, ATTEMPT_MS)));
+        if (result !== "fenced") return { result, reign };
+        operation.sending = false;
+      } catch (error) {
+        // The authority may have moved while it was out of reach.
+        void context.term.refresh().catch(() => describe(error));
+        throw error;
+      }
+      context.term.contradicted();
+    }
+    throw new FencedError(`${what} met a fence again and again. Retry it.`);
+  });
+}
+
+/** How long one attempt may take before the next, with the same operation id, is made. */
+const ATTEMPT_MS = 1000;
+
+/** A look at the fences may take longer than the operation has. @throws FencedError at the deadline: nothing was done */
+async function withinDeadline<T>(operation: Operation, work: Promise<T>): Promise<T> {
+  const { signal } = operation;
+  let stop: () => void = () => {};
+  const deadline = new Promise<never>((_, reject) => {
+    stop = () => reject(new FencedError("The deadline passed while the authority was looked for."));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

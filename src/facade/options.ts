@@ -1,0 +1,204 @@
+/** The options of `DualWriteStore.open`, checked together before anything connects. */
+import type { RedisOptions } from "ioredis";
+import { Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { Options as PostgresOptions } from "postgres";
+import { builtinCollections } from "../collections/builtin.js";
+import type { Deadlines } from "../engine/context.js";
+import type { CountersDefinition } from "../engine/define-counters.js";
+import type { RecordsDefinition } from "../engine/define-records.js";
+import { ConfigurationError, DualWriteError, type Issue } from "../errors.js";
+import { fixed, type StrategySource } from "../strategy/source.js";
+import { type StrategyName, strategies } from "../strategy/strategies.js";
+
+// biome-ignore lint/suspicious/noExplicitAny: a definition's value type is its own affair
+export type CollectionDefinition = RecordsDefinition<any> | CountersDefinition;
+
+export interface DualWriteOptions<C extends Record<string, CollectionDefinition> = Record<never, never>> {
+  /** A URL, ioredis options, or a client whose options are taken over. Not needed at POSTGRES_ONLY. */
+  readonly redis?: string | RedisOptions | Redis | undefined;
+  /** A URL or postgres.js options. */
+  // biome-ignore lint/complexity/noBannedTypes: postgres.js's own constraint
+  readonly postgres: string | PostgresOptions<{}> | undefined;
+  /** One of the four names, or where to get it: `fromEnv()`, `fromFile(path)`, or a source of your own. */
+  readonly strategy: StrategyName | StrategySource;
+  /** What legacy keys begin with. @default "threadr:" */
+  readonly keyPrefix?: string;
+  /** The user's own collections, beside the built-in ones. @default none */
+  readonly collections?: C;
+  /** `check`: refuse to start on a database that isn't migrated; `apply`: migrate it. @default "check" */
+  readonly schema?: "check" | "apply";
+  /** Milliseconds for a whole read, a whole write, and what a write waits for the mirror. @default { read: 500, write: 5000, mirror: 500 } */
+  readonly deadlines?: Partial<Deadlines>;
+  /** Share of reads at DUAL_WRITE and POSTGRES_PRIMARY that is compared with the mirror, 0 to 1. @default 0.01 */
+  readonly compareReads?: number;
+  /** When a miss is looked up in the other store. @default "incomplete" */
+  readonly lookElsewhere?: "incomplete" | "always" | "never";
+  /**
+   * Whether other programs write the legacy keys. While they may, a lookup by id that the index doesn't answer looks through all
+   * of Redis before it says "none"; false makes the index alone decide. @default true
+   */
+  readonly bypassWriters?: boolean;
+  /** The zone of legacy date-times that carry none, an IANA name. @default "UTC" */
+  readonly zone?: string;
+  /** Entries a collection's repair log holds before it becomes one mark that asks for a backfill. @default 1_000_000 */
+  readonly logLimit?: number;
+  /** Connections to Postgres. @default 10 */
+  readonly poolSize?: number;
+  /** A pino logger. @default one that writes warnings and errors to stdout */
+  readonly logger?: Logger;
+}
+
+export interface ResolvedOptions {
+  readonly redis: string | RedisOptions | Redis | null;
+  // biome-ignore lint/complexity/noBannedTypes: postgres.js's own constraint
+  readonly postgres: string | PostgresOptions<{}>;
+  readonly source: StrategySource;
+  readonly strategy: StrategyName;
+  readonly keyPrefix: string;
+  readonly collections: Readonly<Record<string, CollectionDefinition>>;
+  readonly schema: "check" | "apply";
+  readonly deadlines: Deadlines;
+  readonly compareReads: number;
+  readonly lookElsewhere: "incomplete" | "always" | "never";
+  readonly bypassWriters: boolean;
+  readonly zone: string;
+  readonly logLimit: number;
+  readonly poolSize: number;
+  readonly logger: Logger | undefined;
+}
+
+const builtin = builtinCollections();
+
+const DEFAULTS = {
+  keyPrefix: "threadr:",
+  schema: "check",
+  deadlines: { read: 500, write: 5000, mirror: 500 },
+  compareReads: 0.01,
+  lookElsewhere: "incomplete",
+  bypassWriters: true,
+  zone: "UTC",
+  logLimit: 1_000_000,
+  poolSize: 10,
+} as const satisfies Partial<DualWriteOptions>;
+
+/** @throws ConfigurationError that lists everything that is wrong; StrategyError if only the strategy is */
+export function resolveOptions(options: DualWriteOptions<Record<string, CollectionDefinition>>): ResolvedOptions {
+  const issues: Issue[] = [];
+  const given = options ?? ({} as typeof options);
+  const merged = { ...DEFAULTS, ...withoutUndefined(given) };
+  const deadlines = { ...DEFAULTS.deadlines, ...withoutUndefined(given.deadlines ?? {}) };
+
+  let source: StrategySource | undefined;
+  let strategy: StrategyName | undefined;
+  let strategyError: DualWriteError | undefined;
+  try {
+    source = isSource(given.strategy) ? given.strategy : fixed(given.strategy);
+    strategy = source.read();
+  } catch (error) {
+    if (!(error instanceof DualWriteError)) throw error;
+    strategyError = error;
+    issues.push({ path: "strategy", message: error.message });
+  }
+
+  checkUrl(
+    issues,
+    "redis",
+    given.redis,
+    ["redis:", "rediss:"],
+    strategy !== undefined && !strategies[strategy].redisOptional,
+  );
+  checkUrl(issues, "postgres", given.postgres, ["postgres:", "postgresql:"], true);
+  if (given.redis && isCluster(given.redis)) {
+    issues.push({ path: "redis", message: "Redis Cluster isn't supported yet; give a single primary's client or URL" });
+  }
+  for (const [name, ms] of Object.entries(deadlines)) {
+    if (!(typeof ms === "number" && ms >= 1 && ms <= 600_000))
+      issues.push({ path: `deadlines.${name}`, message: "milliseconds from 1 to 600000" });
+  }
+  if (!(merged.compareReads >= 0 && merged.compareReads <= 1))
+    issues.push({ path: "compareReads", message: "a share from 0 to 1" });
+  if (!["incomplete", "always", "never"].includes(merged.lookElsewhere))
+    issues.push({ path: "lookElsewhere", message: '"incomplete", "always" or "never"' });
+  if (!["check", "apply"].includes(merged.schema)) issues.push({ path: "schema", message: '"check" or "apply"' });
+  if (!(Number.isInteger(merged.logLimit) && merged.logLimit >= 1))
+    issues.push({ path: "logLimit", message: "a whole number from 1" });
+  if (!(Number.isInteger(merged.poolSize) && merged.poolSize >= 1))
+    issues.push({ path: "poolSize", message: "a whole number from 1" });
+  if (typeof merged.keyPrefix !== "string" || merged.keyPrefix.startsWith("dual-write:")) {
+    issues.push({
+      path: "keyPrefix",
+      message: "a text that doesn't begin with \"dual-write:\", which is the library's own",
+    });
+  }
+  for (const [name, definition] of Object.entries(given.collections ?? {})) {
+    if (definition?.kind !== "records" && definition?.kind !== "counters") {
+      issues.push({ path: `collections.${name}`, message: "made by defineRecords or defineCounters" });
+    }
+  }
+  const names = Object.values(given.collections ?? {}).map((definition) => definition?.name);
+  for (const [key, definition] of Object.entries(given.collections ?? {})) {
+    const taken = key in builtin || (definition?.name ?? "") in builtin;
+    if (taken)
+      issues.push({ path: `collections.${key}`, message: "a built-in collection has this name; choose another" });
+    else if (names.filter((name) => name === definition?.name).length > 1)
+      issues.push({ path: `collections.${key}`, message: `two collections are named "${definition.name}"` });
+  }
+  if (strategyError && issues.length === 1) throw strategyError;
+  if (issues.length > 0) throw new ConfigurationError(issues);
+  return {
+    redis: given.redis || null,
+    postgres: given.postgres as string,
+    source: source as StrategySource,
+    strategy: strategy as StrategyName,
+    keyPrefix: merged.keyPrefix,
+    collections: given.collections ?? {},
+    schema: merged.schema,
+    deadlines,
+    compareReads: merged.compareReads,
+    lookElsewhere: merged.lookElsewhere,
+    bypassWriters: merged.bypassWriters,
+    zone: merged.zone,
+    logLimit: merged.logLimit,
+    poolSize: merged.poolSize,
+    logger: given.logger,
+  };
+}
+
+function isSource(value: unknown): value is StrategySource {
+  return typeof value === "object" && value !== null && typeof (value as StrategySource).read === "function";
+}
+
+function isCluster(value: unknown): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !(value instanceof Redis) &&
+    "nodes" in value &&
+    typeof value.nodes === "function"
+  );
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T;
+}
+
+function checkUrl(
+  issues: Issue[],
+  path: string,
+  value: unknown,
+  protocols: readonly string[],
+  required: boolean,
+): void {
+  if (value === undefined || value === null || value === "") {
+    if (required) issues.push({ path, message: `missing; give a URL that begins with ${protocols[0]}// or options` });
+    return;
+  }
+  if (typeof value !== "string") return;
+  if (!protocols.some((protocol) => value.startsWith(`${protocol}//`))) {
+    issues.push({
+      path,
+      message: `not a ${path === "redis" ? "Redis" : "Postgres"} URL; it must begin with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+    });
+  }
+}

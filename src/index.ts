@@ -1,0 +1,52 @@
+/** The public surface, by name. Everything else is private. */
+
+export type { Access, AccessSource } from "./collections/access.js";
+export type { CheckAccessOptions, Person } from "./collections/access-check.js";
+export type { GrantHolder, GrantOptions, PremiumGrant } from "./collections/grant.js";
+export type { Subscription, SubscriptionFields, SubscriptionInput } from "./collections/subscription-fields.js";
+export type { TrackOptions, UsageStats, UsageSubject } from "./collections/usage-repository.js";
+export type { NewUser, User, UserFields } from "./collections/users-repository.js";
+export type { Codec } from "./engine/codec.js";
+export { jsonCodec } from "./engine/codec.js";
+export type { Counters } from "./engine/counter-set.js";
+export type { CounterExpiry, CountersDefinition, CountersOptions } from "./engine/define-counters.js";
+export { defineCounters } from "./engine/define-counters.js";
+export type { RecordsDefinition, RecordsOptions, ValueSchema } from "./engine/define-records.js";
+export { defineRecords } from "./engine/define-records.js";
+export type { DivergenceKind, DualWriteEvents, EventName } from "./engine/events.js";
+export type { KeyContext } from "./engine/key-pattern.js";
+export type { ReadOutcome } from "./engine/outcome.js";
+export type { Records, WriteOptions } from "./engine/records.js";
+export type { DualWriteErrorOptions, GateCheck, Issue } from "./errors.js";
+export {
+  AuthorityUnavailableError,
+  ConfigurationError,
+  ConflictError,
+  DeadlineExceededError,
+  DualWriteError,
+  DuplicateEmailError,
+  FencedError,
+  GateRefusedError,
+  OutcomeUnknownError,
+  OverloadedError,
+  SchemaOutOfDateError,
+  StrategyError,
+  ValidationError,
+} from "./errors.js";
+export type { OpenedCollections, SetStrategyOptions } from "./facade/dual-write-store.js";
+export { DualWriteStore } from "./facade/dual-write-store.js";
+export type { Health, StoreHealth } from "./facade/health.js";
+export type { CollectionDefinition, DualWriteOptions } from "./facade/options.js";
+export type { BackfillOptions, BackfillReport } from "./migration/backfill.js";
+export { Migration } from "./migration/migration.js";
+export type { MigrationOptions } from "./migration/open-context.js";
+export type { MigrationStatus } from "./migration/status.js";
+export type { VerifyOptions, VerifyReport } from "./migration/verify.js";
+export { counterSyncColumns, syncColumns } from "./schema/sync-columns.js";
+export type { Priority, SetMembership } from "./stores/collection.js";
+export type { CallOptions } from "./stores/operation.js";
+export type { Stamp, StoreName } from "./stores/state.js";
+export type { StrategySource } from "./strategy/source.js";
+export { fromEnv, fromFile } from "./strategy/source.js";
+export type { StrategyName } from "./strategy/strategies.js";
+export { strategyNames } from "./strategy/strategies.js";

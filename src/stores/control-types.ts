@@ -1,0 +1,30 @@
+/** Repair-log entries, leases and pages, as both stores give them. */
+import type { Stamp } from "./state.js";
+
+export interface LogEntry {
+  readonly id: string;
+  readonly stamp: Stamp;
+}
+
+export interface LogStatus {
+  readonly entries: number;
+  /** Age of the oldest entry in milliseconds by the store's clock; 0 when empty. */
+  readonly lagMs: number;
+  /** Entries were left out since the log was full: the other store needs a backfill of this collection. */
+  readonly overflowed: boolean;
+}
+
+/** A live process of the fleet. */
+export interface Lease {
+  readonly processId: string;
+  readonly strategy: string;
+  readonly stage: number;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface Page<T> {
+  readonly items: T[];
+  /** Where to go on; null at the end. */
+  readonly next: string | null;
+}

@@ -1,0 +1,91 @@
+/** The mirror's step for counters: `mergeCounters` of state.ts in SQL. */
+import { COUNTER_OPERATIONS, type CounterState } from "../../state.js";
+import type { PostgresConnection, Row } from "../connection.js";
+import { numberArray, textArray } from "../sql-text.js";
+import { statement, type TableLayout } from "../table-layout.js";
+import { sumColumn } from "./add-to-counters.js";
+import type { CounterCells } from "./counter-cells.js";
+import { GATE_COLUMNS, gateSql } from "./gate.js";
+import { toTimestamp } from "./moments.js";
+import { transpose } from "./typed-columns.js";
+
+export function applyCountersStatement(
+  connection: PostgresConnection,
+  layout: TableLayout,
+  collection: string,
+  term: number,
+  states: readonly { readonly id: string; readonly state: CounterState }[],
+  { present, sums, rows }: CounterCells,
+): Promise<Row[]> {
+  const text = statement(layout, `merge ${present.join()} ${sums.join()}`, () =>
+    applyCountersSql(layout, present, sums),
+  );
+  return connection.run(text, [
+    term,
+    collection,
+    textArray(states.map(({ id }) => id)),
+    numberArray(states.map(({ state }) => state.generation)),
+    numberArray(states.map(({ state }) => state.redisPart)),
+    numberArray(states.map(({ state }) => state.postgresPart)),
+    numberArray(states.map(({ state }) => state.stamp)),
+    numberArray(states.map(({ state }) => state.expiresAt)),
+    textArray(states.map(({ state }) => textArray(state.operations))),
+    ...transpose(present, rows),
+  ]);
+}
+
+/**
+ * Promises, for each state: nothing unless the fence admits it; the greater generation whole, else the greater of each part, the
+ * later state's expiry and both states' operations; no write where that changes nothing. It merges with the newest row, locked,
+ * so no part of concurrent states is lost. Answers with the columns `APPLIED` of apply-records.ts.
+ */
+function applyCountersSql(layout: TableLayout, present: readonly number[], sums: readonly number[]): string {
+  const { table, id, sync } = layout;
+  const columns = present.map((index) => ({
+    ...(layout.columns[index] as TableLayout["columns"][number]),
+    isSum: sums.includes(index),
+  }));
+  const isGreater = `excluded.${sync.syncGeneration} > t.${sync.syncGeneration}`;
+  const isLater = `excluded.${sync.syncStamp} > t.${sync.syncStamp}`;
+  const greatest = (column: string) =>
+    `CASE WHEN ${isGreater} THEN excluded.${column} ELSE greatest(t.${column}, excluded.${column}) END`;
+  const operations = (older: string, newer: string) =>
+    `dual_write_merge_operations(${older}.${sync.syncOperations}, ${newer}.${sync.syncOperations}, ${COUNTER_OPERATIONS})`;
+  const sum = `(${greatest(sync.syncRedisPart)} + ${greatest(sync.syncPostgresPart)})`;
+  const incomingSum = `excluded.${sync.syncRedisPart} + excluded.${sync.syncPostgresPart}`;
+  const names = [
+    ...columns.map(({ name }) => name),
+    sync.syncGeneration,
+    sync.syncRedisPart,
+    sync.syncPostgresPart,
+    sync.syncStamp,
+    sync.syncExpiresAt,
+    sync.syncOperations,
+  ];
+  return `WITH ${gateSql("$1::bigint", false, "$2::text")},
+  input AS MATERIALIZED (
+    SELECT i.* FROM gate g, unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
+      WITH ORDINALITY i(id, generation, redis_part, postgres_part, stamp, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
+    WHERE g.admitted
+  ), written AS (
+    INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
+    SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
+      i.generation, i.redis_part, i.postgres_part, i.stamp, ${toTimestamp("i.expires")}, i.operations::text[]
+    FROM input i ORDER BY i.id COLLATE "C"
+    ON CONFLICT (${id.name}) DO UPDATE SET
+      ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, incomingSum, sum)},`).join(" ")}
+      ${sync.syncGeneration} = excluded.${sync.syncGeneration},
+      ${sync.syncRedisPart} = ${greatest(sync.syncRedisPart)},
+      ${sync.syncPostgresPart} = ${greatest(sync.syncPostgresPart)},
+      ${sync.syncStamp} = ${greatest(sync.syncStamp)},
+      ${sync.syncExpiresAt} = CASE WHEN ${isGreater} OR ${isLater} THEN excluded.${sync.syncExpiresAt} ELSE t.${sync.syncExpiresAt} END,
+      ${sync.syncOperations} = CASE WHEN ${isGreater} THEN excluded.${sync.syncOperations}
+        WHEN ${isLater} THEN ${operations("t", "excluded")} ELSE ${operations("excluded", "t")} END
+    WHERE ${isGreater} OR excluded.${sync.syncGeneration} = t.${sync.syncGeneration} AND (${isLater}
+      OR excluded.${sync.syncRedisPart} > t.${sync.syncRedisPart} OR excluded.${sync.syncPostgresPart} > t.${sync.syncPostgresPart}
+      OR NOT excluded.${sync.syncOperations} <@ t.${sync.syncOperations} AND ${operations("excluded", "t")} <> t.${sync.syncOperations})
+    RETURNING t.${id.name} AS key
+  )
+  SELECT ${GATE_COLUMNS}, i.n, w.key IS NOT NULL
+  FROM gate g LEFT JOIN (input i LEFT JOIN written w ON w.key = i.id::${id.type}) ON true`;
+}

@@ -1,0 +1,75 @@
+/** The mirror's step for records: what is newer is taken, in one statement. */
+import type { RecordState } from "../../state.js";
+import type { PostgresConnection, Row } from "../connection.js";
+import { hexArray, numberArray, textArray } from "../sql-text.js";
+import { type Cell, statement, type TableLayout } from "../table-layout.js";
+import { GATE_COLUMNS, gateSql } from "./gate.js";
+import { toTimestamp } from "./moments.js";
+import { presentColumns, transpose } from "./typed-columns.js";
+
+export interface PreparedState {
+  readonly id: string;
+  readonly state: RecordState;
+  readonly cells: readonly Cell[];
+}
+
+/** Columns of the answer after admitted and the fence. A row for each state of an admitted statement. */
+export const APPLIED = { place: 5, applied: 6 } as const;
+
+/** All states leave the same columns to the database. */
+export function applyRecordsStatement(
+  connection: PostgresConnection,
+  layout: TableLayout,
+  collection: string,
+  term: number,
+  states: readonly PreparedState[],
+): Promise<Row[]> {
+  const present = presentColumns(states[0]?.cells ?? []);
+  const text = statement(layout, `apply ${present.join()}`, () => applyRecordsSql(layout, present));
+  return connection.run(text, [
+    term,
+    collection,
+    textArray(states.map(({ id }) => id)),
+    numberArray(states.map(({ state }) => state.stamp)),
+    hexArray(states.map(({ state }) => state.bytes)),
+    numberArray(states.map(({ state }) => (state.bytes === null ? null : state.expiresAt))),
+    textArray(states.map(({ state }) => textArray(state.operations))),
+    ...transpose(
+      present,
+      states.map(({ cells }) => cells),
+    ),
+  ]);
+}
+
+/**
+ * Promises, for each state: nothing unless the fence admits it; nothing over a row whose stamp isn't lower; else the state whole.
+ * `DO UPDATE … WHERE` compares with the newest committed row, locked, so of concurrent states the newest stays. Stamp 0 is never
+ * greater, so it stands only where no row was.
+ */
+function applyRecordsSql(layout: TableLayout, present: readonly number[]): string {
+  const { table, id, sync } = layout;
+  const columns = present.map((index) => layout.columns[index] as TableLayout["columns"][number]);
+  const names = [
+    ...columns.map(({ name }) => name),
+    sync.syncStamp,
+    sync.syncExpiresAt,
+    sync.syncOperations,
+    sync.syncOriginal,
+  ];
+  return `WITH ${gateSql("$1::bigint", false, "$2::text")},
+  input AS MATERIALIZED (
+    SELECT i.* FROM gate g, unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")})
+      WITH ORDINALITY i(id, stamp, original, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
+    WHERE g.admitted
+  ), written AS (
+    INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
+    SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
+      i.stamp, ${toTimestamp("i.expires")}, i.operations::text[], decode(i.original, 'hex')
+    FROM input i ORDER BY i.id COLLATE "C"
+    ON CONFLICT (${id.name}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(", ")}
+    WHERE excluded.${sync.syncStamp} > t.${sync.syncStamp}
+    RETURNING t.${id.name} AS key
+  )
+  SELECT ${GATE_COLUMNS}, i.n, w.key IS NOT NULL
+  FROM gate g LEFT JOIN (input i LEFT JOIN written w ON w.key = i.id::${id.type}) ON true`;
+}

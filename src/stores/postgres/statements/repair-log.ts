@@ -1,0 +1,53 @@
+/** Reading, clearing and measuring a collection's repair log. */
+import type { LogEntry, LogStatus } from "../../store.js";
+import type { PostgresConnection } from "../connection.js";
+import { numberArray, textArray } from "../sql-text.js";
+
+const READ = `SELECT record_id, stamp FROM dual_write_log WHERE collection = $1::text ORDER BY stamp, record_id LIMIT $2::int`;
+
+/** Oldest stamps first. */
+export async function readLog(connection: PostgresConnection, collection: string, limit: number): Promise<LogEntry[]> {
+  const rows = await connection.run(READ, [collection, limit]);
+  return rows.map(([id, stamp]) => ({ id: id as string, stamp: Number(stamp) }));
+}
+
+/**
+ * Locks in the order of the ids, as writers do: a DELETE that locks in an order of its own would deadlock with them. Both
+ * comparisons of stamps are made again on the newest entry, once it is locked; one that a writer raised meanwhile stays.
+ */
+const CLEAR = `WITH done AS MATERIALIZED (
+  SELECT * FROM unnest($2::text[], $3::bigint[]) d(id, stamp)
+), locked AS MATERIALIZED (
+  SELECT l.record_id FROM dual_write_log l JOIN done d ON l.record_id = d.id
+  WHERE l.collection = $1::text AND l.stamp <= d.stamp ORDER BY l.record_id COLLATE "C" FOR UPDATE OF l
+)
+DELETE FROM dual_write_log l USING locked k JOIN done d ON d.id = k.record_id
+WHERE l.collection = $1::text AND l.record_id = k.record_id AND l.stamp <= d.stamp`;
+
+export async function clearLog(
+  connection: PostgresConnection,
+  collection: string,
+  entries: readonly LogEntry[],
+): Promise<void> {
+  await connection.run(CLEAR, [
+    collection,
+    textArray(entries.map(({ id }) => id)),
+    numberArray(entries.map(({ stamp }) => stamp)),
+  ]);
+}
+
+const STATUS = `SELECT
+  (SELECT count(*) FROM dual_write_log WHERE collection = $1::text),
+  (SELECT greatest(0, extract(epoch FROM clock_timestamp() - logged_at) * 1000)::bigint
+    FROM dual_write_log WHERE collection = $1::text ORDER BY stamp LIMIT 1),
+  EXISTS (SELECT FROM dual_write_log_overflow WHERE collection = $1::text)`;
+
+export async function logStatus(connection: PostgresConnection, collection: string): Promise<LogStatus> {
+  const [[entries, lagMs, overflowed] = []] = await connection.run(STATUS, [collection]);
+  return { entries: Number(entries), lagMs: Number(lagMs ?? 0), overflowed: overflowed === true };
+}
+
+/** A write that finds the log full from now on marks it again. */
+export async function clearOverflow(connection: PostgresConnection, collection: string): Promise<void> {
+  await connection.run("DELETE FROM dual_write_log_overflow WHERE collection = $1::text", [collection]);
+}

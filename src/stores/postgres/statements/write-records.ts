@@ -1,0 +1,106 @@
+/** The authority's step for records, decided, stamped, written and logged in one statement. */
+import { RECORD_OPERATIONS } from "../../state.js";
+import type { RecordWrite } from "../../store.js";
+import type { Parameter, PostgresConnection, Row } from "../connection.js";
+import { booleanArray, hexArray, numberArray, textArray } from "../sql-text.js";
+import { type Cell, statement, type TableLayout } from "../table-layout.js";
+import { GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { toMilliseconds, toTimestamp } from "./moments.js";
+import { liveSql } from "./record-row.js";
+import { presentColumns, transpose } from "./typed-columns.js";
+
+export interface PreparedWrite {
+  readonly write: RecordWrite;
+  readonly cells: readonly Cell[];
+}
+
+/** Columns of the answer after admitted and the fence. A row for each write of an admitted statement. */
+export const WRITTEN = { place: 5, suspect: 6, stamp: 7, expiresAt: 8, operations: 9 } as const;
+
+/** All writes leave the same columns to the database. */
+export function writeRecordsStatement(
+  connection: PostgresConnection,
+  layout: TableLayout,
+  collection: string,
+  term: number,
+  room: number,
+  writes: readonly PreparedWrite[],
+): Promise<Row[]> {
+  const present = presentColumns(writes[0]?.cells ?? []);
+  const text = statement(layout, `write ${present.join()}`, () => writeRecordsSql(layout, present));
+  const all = writes.map(({ write }) => write);
+  const parameters: Parameter[] = [
+    term,
+    collection,
+    room,
+    textArray(all.map(({ id }) => id)),
+    textArray(all.map(({ operationId }) => operationId)),
+    hexArray(all.map(({ bytes }) => bytes)),
+    numberArray(all.map(({ bytes, expiresAt }) => (bytes === null || expiresAt === "keep" ? null : expiresAt))),
+    booleanArray(all.map(({ bytes, expiresAt }) => bytes !== null && expiresAt === "keep")),
+    numberArray(all.map(({ expected }) => expected?.stamp ?? -1)),
+    booleanArray(all.map(({ expected }) => expected !== undefined && expected.bytes !== null)),
+    // What was never stamped is known by its bytes only.
+    hexArray(all.map(({ expected }) => (expected?.stamp === 0 ? expected.bytes : null))),
+    booleanArray(all.map(({ compared }) => compared === true)),
+    ...transpose(
+      present,
+      writes.map(({ cells }) => cells),
+    ),
+  ];
+  return connection.run(text, parameters);
+}
+
+/**
+ * Promises, for each write: nothing unless the fence admits it; nothing if the row remembers the operation or isn't what was
+ * expected; else a stamp above the row's, the row, and the log entry, all or none.
+ *
+ * Every decision that a concurrent writer could upset is made in `DO UPDATE … WHERE`: it sees the newest committed row, locked,
+ * whatever the statement's snapshot; two writers of an id that has no row meet in the unique index, and the second one updates.
+ * What only the snapshot tells is used where being late is harmless:
+ * - A write that expects a value must not insert a row, which INSERT can't be told. So it is tried only if the snapshot has
+ *   that value with that stamp. Stamps rise, so where the snapshot differs it would conflict anyway; and a row that is live in
+ *   the snapshot isn't swept before the statement ends, for it would have to be dead for the whole retention.
+ * - In an incomplete authority a missing row makes the write suspect; if a row came since, the caller just looks again.
+ *
+ * `excluded` has only the table's columns, so the write's place in the batch travels in its stamp: the first gets `base`, the
+ * next `base + 2`, … from which DO UPDATE finds the other inputs of the same write in the arrays.
+ */
+function writeRecordsSql(layout: TableLayout, present: readonly number[]): string {
+  const { table, id, sync } = layout;
+  const columns = present.map((index) => layout.columns[index] as TableLayout["columns"][number]);
+  const place = `((excluded.${sync.syncStamp} - (SELECT g.base FROM gate g)) / 2 + 1)`;
+  const moment = "(SELECT g.moment FROM gate g)";
+  const live = liveSql(layout, "t", moment);
+  const kept = RECORD_OPERATIONS - 1;
+  return `WITH ${gateSql("$1::bigint", true, "$2::text")},
+  input AS MATERIALIZED (
+    SELECT i.*, NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type}) AS suspect
+    FROM gate g, unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $9::bigint[], $10::boolean[], $12::boolean[]${columns.map((_, n) => `, $${13 + n}::text[]`).join("")})
+      WITH ORDINALITY i(id, operation, original, expires, expected, expects_value, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
+    WHERE g.admitted
+  ), written AS (
+    INSERT INTO ${table} AS t (${[id.name, ...columns.map(({ name }) => name), sync.syncStamp, sync.syncExpiresAt, sync.syncOperations, sync.syncOriginal].join(", ")})
+    SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
+      g.base + 2 * (i.n - 1), ${toTimestamp("i.expires")}, ARRAY[i.operation], decode(i.original, 'hex')
+    FROM gate g, input i
+    WHERE NOT i.suspect AND (NOT i.expects_value OR EXISTS (
+      SELECT FROM ${table} s WHERE s.${id.name} = i.id::${id.type} AND s.${sync.syncStamp} = i.expected AND ${liveSql(layout, "s", "g.moment")}))
+    ORDER BY i.id COLLATE "C"
+    ON CONFLICT (${id.name}) DO UPDATE SET
+      ${columns.map(({ name }) => `${name} = excluded.${name},`).join(" ")}
+      ${sync.syncStamp} = greatest(excluded.${sync.syncStamp}, t.${sync.syncStamp} + 1) | 1,
+      ${sync.syncExpiresAt} = CASE WHEN NOT ($8::boolean[])[${place}] THEN excluded.${sync.syncExpiresAt} WHEN ${live} THEN t.${sync.syncExpiresAt} END,
+      ${sync.syncOperations} = t.${sync.syncOperations}[greatest(1, cardinality(t.${sync.syncOperations}) - ${kept - 1}):] || excluded.${sync.syncOperations},
+      ${sync.syncOriginal} = excluded.${sync.syncOriginal}
+    WHERE excluded.${sync.syncOperations}[1] <> ALL (t.${sync.syncOperations})
+      AND (($9::bigint[])[${place}] = -1 OR (
+        t.${sync.syncStamp} = ($9::bigint[])[${place}] AND ${live} = ($10::boolean[])[${place}]
+        AND (t.${sync.syncStamp} <> 0 OR NOT ($10::boolean[])[${place}] OR t.${sync.syncOriginal} = decode(($11::text[])[${place}], 'hex'))))
+    RETURNING t.${id.name} AS key, t.${sync.syncStamp} AS stamp, t.${sync.syncExpiresAt} AS expires, t.${sync.syncOperations} AS operations
+  ), done AS (
+    SELECT i.n, i.id, w.* FROM input i JOIN written w ON w.key = i.id::${id.type}
+  ), ${repairLogSql("done", "$2::text", "$3::int")}
+  SELECT ${GATE_COLUMNS}, i.n, i.suspect, d.stamp, ${toMilliseconds("d.expires")}, array_to_json(d.operations)
+  FROM gate g LEFT JOIN (input i LEFT JOIN done d ON d.n = i.n) ON true`;
+}

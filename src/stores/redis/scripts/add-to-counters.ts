@@ -1,0 +1,57 @@
+/** The authority's step for counters: all increments of one call, their ids, stamps and repair-log entries, in one atomic script. */
+import { COUNTER_PRELUDE } from "./counter-prelude.js";
+
+/**
+ * KEYS: fence, log, overflow, then for each counter its key and companion.
+ * ARGV: term, run id, collection, log limit, count, then for each: id, by, operation id, ttl in ms (`-`: none), `1` to renew, `1` if compared.
+ */
+export const ADD_TO_COUNTERS = `${COUNTER_PRELUDE}
+local fence = read_fence(KEYS[1])
+local term, run, collection, limit, count = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+if not fence or fence.run ~= run or fence.term ~= term or fence.role ~= 'authority' then
+  return { 'fenced', fence and fence.raw or '' }
+end
+local complete = is_complete(fence, collection)
+-- Looked at whole before anything is written: one counter that can't be counted now stops the call.
+local counters, suspect, results = {}, false, {}
+for i = 1, count do
+  local h = held_counter(KEYS[2 + i * 2], KEYS[3 + i * 2])
+  local a = 6 * i
+  counters[i] = h
+  if h.kind ~= 'unreadable' and not complete and ARGV[a + 5] ~= '1' and h.term ~= term and (h.bypass or not has_operation(h.ops, ARGV[a + 2])) then
+    suspect = true
+  end
+end
+for i = 1, count do
+  local h, a = counters[i], 6 * i
+  local key, companion_key = KEYS[2 + i * 2], KEYS[3 + i * 2]
+  local id, by, op, ttl, renew = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], tonumber(ARGV[a + 3]), ARGV[a + 4] == '1'
+  if h.kind == 'unreadable' then
+    results[i] = { 'rejected', h.reason }
+  elseif suspect then
+    results[i] = { 'suspect' }
+  elseif has_operation(h.ops, op) then
+    if h.bypass then adopt_counter(key, companion_key, h, term, -1, 0, KEYS[2], KEYS[3], limit, id) end
+    local c = h.companion
+    local pg = h.kind == 'value' and h.pg or c.pg
+    results[i] = { 'repeated', text(c.gen), text(h.kind == 'value' and h.red or math.max(c.last - c.pg, 0)), text(pg), text(h.stamp), or_dash(h.kind == 'value' and h.expires or c.expires), h.ops }
+  elseif h.sum + by > 9007199254740991 then
+    results[i] = { 'rejected', 'the counter would pass 2^53 - 1' }
+  else
+    local fresh = h.kind == 'absent'
+    if fresh or h.fell or not h.companion then
+      h.gen, h.pg = math.max(now_micros, (h.companion and h.companion.gen or 0) + 1), 0
+    end
+    h.sum = redis.call('INCRBY', key, by)
+    if ttl and (fresh or renew) then
+      h.expires = now_ms + ttl
+      redis.call('PEXPIREAT', key, text(h.expires))
+    end
+    local c = { gen = h.gen, pg = h.pg, last = h.sum, term = term, stamp = next_stamp(h.stamp), expires = h.expires, ops = join_operations(h.ops, op, COUNTER_OPS) }
+    write_companion(companion_key, c)
+    log_entry(KEYS[2], KEYS[3], limit, id, c.stamp)
+    results[i] = { 'added', text(c.gen), text(c.last - c.pg), text(c.pg), text(c.stamp), or_dash(c.expires), c.ops }
+  end
+end
+return { 'ok', fence.raw, results }
+`;

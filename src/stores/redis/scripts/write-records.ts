@@ -1,0 +1,57 @@
+/** The authority's step for records: fence, compare, write, stamp, operation id, repair-log entry, in one atomic script. */
+import { RECORD_PRELUDE } from "./prelude.js";
+
+/**
+ * KEYS: fence, log, overflow, then for each record its key, its companion and the keys that follow it.
+ * ARGV: term, run id, collection, log limit, count, then for each record: id, operation id, change (`set`/`delete`), bytes,
+ * expiry (ms, `-`, `keep`), `1` if something is expected, expected stamp, expected digest (`-`: nothing live), `1` if
+ * compared, number of follow keys, and three arguments for each of those.
+ */
+export const WRITE_RECORDS = `${RECORD_PRELUDE}
+local fence = read_fence(KEYS[1])
+local term, run, collection, limit, count = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+if not fence or fence.run ~= run or fence.term ~= term or fence.role ~= 'authority' then
+  return { 'fenced', fence and fence.raw or '' }
+end
+local complete = is_complete(fence, collection)
+local results = {}
+local k, a = 4, 6
+for i = 1, count do
+  local key, companion_key = KEYS[k], KEYS[k + 1]
+  local id, op, change, bytes, expires = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  local expecting, exp_stamp, exp_digest, compared, follows = ARGV[a + 5] == '1', tonumber(ARGV[a + 6]), ARGV[a + 7], ARGV[a + 8] == '1', tonumber(ARGV[a + 9])
+  local h = held_record(key, companion_key)
+  local live = h.kind == 'value'
+  if h.kind == 'unreadable' then
+    results[i] = { 'rejected', 'the key holds another Redis type' }
+  elseif not complete and not compared and h.term ~= term and (h.bypass or h.kind == 'vanished' or not has_operation(h.ops, op)) then
+    results[i] = { 'suspect' }
+  elseif has_operation(h.ops, op) then
+    -- What a bypass writer did since gets a stamp of its own: under the old one the mirror would never learn it.
+    if h.bypass or h.kind == 'vanished' then
+      adopt_record(key, companion_key, h, term, 0, KEYS[2], KEYS[3], limit, id)
+      live = h.kind == 'value'
+    end
+    results[i] = { 'repeated', text(h.stamp), h.raw or '', or_dash(h.expires), h.ops, live and '1' or '0' }
+  elseif expecting and (exp_stamp ~= h.stamp or (live and h.digest or '-') ~= exp_digest) then
+    results[i] = { 'conflict' }
+  else
+    local stamp = next_stamp(h.stamp)
+    local c = { stamp = stamp, term = term, digest = '-', ops = join_operations(h.ops, op, RECORD_OPS) }
+    if change == 'set' then
+      if expires == 'keep' then c.expires = live and h.expires or nil else c.expires = tonumber(expires) end
+      c.digest = redis.sha1hex(bytes)
+      put_value(key, bytes, c.expires)
+    else
+      redis.call('DEL', key)
+    end
+    write_companion(companion_key, c)
+    follow(k + 2, a + 10, follows, stamp)
+    log_entry(KEYS[2], KEYS[3], limit, id, stamp)
+    results[i] = { 'written', text(stamp), '', or_dash(c.expires), c.ops, change == 'set' and '1' or '0' }
+  end
+  k = k + 2 + follows
+  a = a + 10 + follows * 3
+end
+return { 'ok', fence.raw, results }
+`;

@@ -1,0 +1,57 @@
+/** What each store offers beyond the common port, since Redis forgets and Postgres remembers. */
+import type { Collection, RecordCollection } from "./collection.js";
+import type { Fence, Store } from "./store.js";
+
+/** What a process says of a Redis server's memory after a loss. */
+export interface MemoryClaim {
+  readonly term: number;
+  readonly role: Fence["role"];
+  readonly complete: boolean;
+  /** Nothing at all survived, so values without a companion came after the loss. */
+  readonly bareTrusted: boolean;
+  /** Postgres was asked. */
+  readonly agreed: boolean;
+}
+
+/** What a fence says even when another run of the server wrote it. */
+export interface LastFence {
+  readonly term: number;
+  readonly role: Fence["role"];
+  readonly bareTrusted: boolean;
+}
+
+export interface RedisSide extends Store {
+  readonly name: "redis";
+  /** What became of the memory that the fence speaks for: `all`, the fence is gone too; `some`, another server's run wrote it. */
+  memoryLost(): Promise<"no" | "some" | "all">;
+  /**
+   * Sets the fence to exactly this, for the server's present run, only where none is, where another run's fence or a lower term
+   * stands, or the same term that wasn't agreed. Returns what stands afterwards.
+   */
+  claimMemory(claim: MemoryClaim): Promise<Fence>;
+  /** The fence that stands, whoever's run wrote it; null without one. */
+  lastFence(): Promise<LastFence | null>;
+  /** Writes the index entries of records that no write of the library has indexed; the first backfill does it. */
+  indexRecords(
+    collection: RecordCollection,
+    entries: readonly { readonly id: string; readonly bytes: Buffer }[],
+  ): Promise<void>;
+  /** From now on an index lookup that finds nothing means that there is nothing. */
+  setIndexed(collection: RecordCollection): Promise<void>;
+  /** Marks all complete if the fence is still in `term`. False: it isn't. */
+  setCompleteInTerm(term: number): Promise<boolean>;
+  /** Whether nothing but the library's own keys stands in the database. */
+  isEmpty(): Promise<boolean>;
+  /** Takes a task that one process at a time should do; renewed by calling again with the same owner. */
+  claimTask(task: string, owner: string, ttlMs: number): Promise<boolean>;
+}
+
+export interface PostgresSide extends Store {
+  readonly name: "postgres";
+  /** Compare-and-set: the term rises from exactly `from` by one, the role stays. Null: it stood elsewhere. */
+  raiseTerm(from: number): Promise<number | null>;
+  /** While Redis is given up, writes keep no repair-log entries. */
+  setRedisGivenUp(givenUp: boolean): Promise<void>;
+  /** Removes at most `limit` rows that have been dead for the whole retention and that no repair-log entry speaks of. */
+  sweep(collection: Collection, limit: number): Promise<{ readonly begun: number; readonly removed: number }>;
+}

@@ -1,0 +1,24 @@
+/** The list of failures that pass by themselves. Everything else propagates at once. */
+import { BrokenCircuitError } from "cockatiel";
+import { isTransient as isTransientPostgresError, wasNotApplied as postgresDidNothing } from "./postgres/errors.js";
+import { isTransientRedisError, redisDidNothing } from "./redis/errors.js";
+
+/** A store call didn't answer in the time it was given. Whether it was carried out is unknown. */
+export class StoreTimeoutError extends Error {
+  override readonly name = "StoreTimeoutError";
+}
+
+/** The same call may succeed a moment later. */
+export function isTransient(error: unknown): boolean {
+  return (
+    error instanceof StoreTimeoutError ||
+    error instanceof BrokenCircuitError ||
+    isTransientRedisError(error) ||
+    isTransientPostgresError(error)
+  );
+}
+
+/** The call certainly changed nothing, so its outcome isn't in doubt. */
+export function provesNothingDone(error: unknown): boolean {
+  return error instanceof BrokenCircuitError || redisDidNothing(error) || postgresDidNothing(error);
+}

@@ -1,0 +1,106 @@
+/** Brings back into a Redis that lost its memory, or was emptied, what Postgres holds. */
+
+import { stateOf } from "../engine/refetch.js";
+import type { Collection } from "../stores/collection.js";
+import type { Guard } from "../stores/guard.js";
+import type { PostgresSide, RedisSide } from "../stores/sides.js";
+
+const PAGE = 500;
+const CALL_MS = 5000;
+const TASK_MS = 15_000;
+
+export interface RefillContext {
+  readonly processId: string;
+  readonly redis: Guard<RedisSide> | null;
+  readonly postgres: Guard<PostgresSide>;
+  readonly collections: readonly Collection[];
+}
+
+export interface RefillOptions {
+  readonly signal?: AbortSignal;
+  /** Told of the rows copied so far. */
+  readonly progress?: (copied: number) => void;
+}
+
+/**
+ * Copies every row, tombstones too, by the mirror's rule, then marks Redis complete in that term.
+ * `done`: Redis is complete. `fenced`: the term moved on meanwhile. `busy`: another process is at it.
+ */
+export async function refillRedis(
+  context: RefillContext,
+  term: number,
+  options: RefillOptions = {},
+): Promise<"done" | "fenced" | "busy"> {
+  const { redis, postgres } = context;
+  if (!redis) return "done";
+  try {
+    return await copyAll(context, redis, postgres, term, options);
+  } finally {
+    // The next one, in whatever process, need not wait until this claim ends by itself.
+    await redis.attempt((store) => store.claimTask("refill", context.processId, 1), CALL_MS).catch(() => {});
+  }
+}
+
+async function copyAll(
+  context: RefillContext,
+  redis: Guard<RedisSide>,
+  postgres: Guard<PostgresSide>,
+  term: number,
+  options: RefillOptions,
+): Promise<"done" | "fenced" | "busy"> {
+  let copied = 0;
+  for (const collection of context.collections) {
+    let after: string | null = null;
+    do {
+      options.signal?.throwIfAborted();
+      if (!(await redis.attempt((store) => store.claimTask("refill", context.processId, TASK_MS), CALL_MS)))
+        return "busy";
+      const cursor: string | null = after;
+      const page = await copyPage(redis, postgres, collection, term, cursor);
+      if (page === "fenced") return "fenced";
+      copied += page.copied;
+      options.progress?.(copied);
+      after = page.next;
+    } while (after !== null);
+  }
+  if (!(await redis.attempt((store) => store.setCompleteInTerm(term), CALL_MS))) return "fenced";
+  await indexWhole(context, redis);
+  return "done";
+}
+
+/** The copy wrote the index entries of all that Postgres holds: where that is everything, the index is whole again. */
+async function indexWhole({ postgres, collections }: RefillContext, redis: Guard<RedisSide>): Promise<void> {
+  for (const collection of collections) {
+    if (collection.kind !== "records") continue;
+    const { fence } = await postgres.attempt((store) => store.readRecords(collection, []), CALL_MS);
+    if (fence?.complete) await redis.attempt((store) => store.setIndexed(collection), CALL_MS);
+  }
+}
+
+async function copyPage(
+  redis: Guard<RedisSide>,
+  postgres: Guard<PostgresSide>,
+  collection: Collection,
+  term: number,
+  after: string | null,
+): Promise<{ copied: number; next: string | null } | "fenced"> {
+  if (collection.kind === "counters") {
+    const page = await postgres.attempt((store) => store.pageCounters(collection, after, PAGE), CALL_MS);
+    const states = page.items.flatMap(({ id, held }) => (held.kind === "value" ? [{ id, state: held }] : []));
+    if (states.length > 0) {
+      const reply = await redis.attempt((store) => store.applyCounters(collection, term, states), CALL_MS);
+      if (reply.fenced) return "fenced";
+    }
+    return { copied: states.length, next: page.next };
+  }
+  const page = await postgres.attempt((store) => store.pageRecords(collection, after, PAGE), CALL_MS);
+  const states = page.items.flatMap(({ id, held }) => {
+    const state = stateOf(held);
+    return state ? [{ id, state }] : [];
+  });
+  if (states.length > 0) {
+    const reply = await redis.attempt((store) => store.applyRecords(collection, term, states), CALL_MS);
+    if (reply.fenced) return "fenced";
+  }
+  return { copied: states.length, next: page.next };
+}

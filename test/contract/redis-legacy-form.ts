@@ -1,0 +1,88 @@
+/** Redis keeps the form that other programs read and write. */
+import { describe, expect, test } from "vitest";
+import { ALL_SET, ALL_SET_SECONDS, counts, item, items, RED_SET } from "./contract-collections.js";
+import { useHarness } from "./contract-harness.js";
+import type { MakeRedis } from "./redis-contract.js";
+
+export function describeLegacyForm(makeStore: MakeRedis): void {
+  describe("the legacy form", () => {
+    const calls = useHarness(makeStore);
+    const bypass = () => calls().harness.bypass;
+
+    test("of a record is its bytes under its key, with its expiry", async () => {
+      await calls().beAuthority();
+      const expiresAt = await calls().soon(60_000);
+      await calls().put({ id: "a", bytes: item("red"), expiresAt });
+      expect(await bypass().get(items.redisKey("a"))).toEqual({ bytes: item("red"), expiresAt });
+      await calls().put({ id: "a", bytes: item("blue") });
+      expect(await bypass().get(items.redisKey("a"))).toEqual({ bytes: item("blue"), expiresAt: null });
+      await calls().put({ id: "a", bytes: null });
+      expect(await bypass().get(items.redisKey("a"))).toBeNull();
+    });
+
+    test("of a record is the same when it was applied", async () => {
+      await calls().beMirror();
+      const expiresAt = await calls().soon(60_000);
+      await calls().apply("a", { stamp: 1000, bytes: item("red"), expiresAt });
+      expect(await bypass().get(items.redisKey("a"))).toEqual({ bytes: item("red"), expiresAt });
+      await calls().apply("a", { stamp: 2000, bytes: null });
+      expect(await bypass().get(items.redisKey("a"))).toBeNull();
+    });
+
+    test("of a counter is its sum as decimal text, with its expiry", async () => {
+      await calls().beMirror();
+      const expiresAt = await calls().soon(60_000);
+      await calls().applyCount("a", { redisPart: 2, postgresPart: 5, expiresAt });
+      expect(await bypass().get(counts.redisKey("a"))).toEqual({ bytes: Buffer.from("7"), expiresAt });
+      await calls().store.openFence(2);
+      await calls().add({ id: "a", by: 3 }, 2);
+      expect(await bypass().get(counts.redisKey("a"))).toEqual({ bytes: Buffer.from("10"), expiresAt });
+    });
+
+    test("of a great counter has all its digits", async () => {
+      await calls().beAuthority();
+      await bypass().set(counts.redisKey("a"), Buffer.from("900719925474098"));
+      await calls().add({ id: "a", by: 3 });
+      expect((await bypass().get(counts.redisKey("a")))?.bytes.toString()).toBe("900719925474101");
+      expect(await calls().sum("a")).toBe(900719925474101);
+    });
+
+    test("of a set follows its records", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "a", bytes: item("red") });
+      await calls().put({ id: "b", bytes: item("red") });
+      await calls().put({ id: "c", bytes: item("blue") });
+      expect((await bypass().members(RED_SET)).sort()).toEqual(["a", "b"]);
+      await calls().put({ id: "a", bytes: item("blue") });
+      await calls().put({ id: "b", bytes: null });
+      expect(await bypass().members(RED_SET)).toEqual([]);
+      expect((await bypass().members(ALL_SET)).sort()).toEqual(["a", "c"]);
+    });
+
+    test("of a set follows what is applied, and nothing that is kept", async () => {
+      await calls().beMirror();
+      await calls().apply("a", { stamp: 2000, bytes: item("red") });
+      await calls().apply("a", { stamp: 1000, bytes: item("blue") });
+      expect(await bypass().members(RED_SET)).toEqual(["a"]);
+      await calls().apply("a", { stamp: 3000, bytes: null });
+      expect(await bypass().members(RED_SET)).toEqual([]);
+    });
+
+    test("of a set that lives for a while lives on with each addition", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "a", bytes: item("red") });
+      expect(await bypass().ttl(RED_SET)).toBeNull();
+      await bypass().expire(ALL_SET, await calls().soon(5000));
+      await calls().put({ id: "b", bytes: item("red") });
+      expect(await bypass().ttl(ALL_SET)).toBeGreaterThan(ALL_SET_SECONDS * 1000 - 10_000);
+    });
+
+    test("of a set is left alone by a conflict and a repetition", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "a", bytes: item("blue"), operationId: "once" });
+      await calls().write({ id: "a", bytes: item("red"), expected: { stamp: 2, bytes: null } });
+      await calls().write({ id: "a", bytes: item("red"), operationId: "once" });
+      expect(await bypass().members(RED_SET)).toEqual([]);
+    });
+  });
+}

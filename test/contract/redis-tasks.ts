@@ -1,0 +1,87 @@
+/** What migration and recovery ask of a Redis beside its data. */
+import { describe, expect, test } from "vitest";
+import { item, items } from "./contract-collections.js";
+import { useHarness } from "./contract-harness.js";
+import type { MakeRedis } from "./redis-contract.js";
+import { loseAll } from "./redis-memory-loss.js";
+
+export function describeRedisTasks(makeStore: MakeRedis): void {
+  describe("an index in Redis", () => {
+    const calls = useHarness(makeStore);
+    const find = () => calls().store.findByIndex(items, "color", "red");
+
+    test("can't tell that there is nothing before it was built", async () => {
+      await calls().beAuthority();
+      expect(await find()).toMatchObject({ ids: [], complete: false });
+      await calls().store.setIndexed(items);
+      expect(await find()).toMatchObject({ ids: [], complete: true });
+      await calls().store.setComplete(items, false);
+      expect(await find()).toMatchObject({ complete: false });
+    });
+
+    test("finds what bypass writers wrote once that was indexed, after what the library wrote", async () => {
+      await calls().beAuthority();
+      await calls().harness.bypass.set(items.redisKey("bare"), item("red"));
+      await calls().put({ id: "a", bytes: item("red") });
+      expect((await find()).ids).toEqual(["a"]);
+      await calls().store.indexRecords(items, [
+        { id: "bare", bytes: item("red") },
+        { id: "a", bytes: item("red") },
+        { id: "gone", bytes: item("red") },
+      ]);
+      expect((await find()).ids).toEqual(["a", "bare"]);
+    });
+
+    test("has to be built again after a full loss", async () => {
+      await calls().beAuthority();
+      await calls().store.setIndexed(items);
+      await loseAll(calls());
+      await calls().store.setComplete(null, true);
+      expect(await find()).toMatchObject({ complete: false });
+    });
+  });
+
+  describe("a Redis in recovery", () => {
+    const calls = useHarness(makeStore);
+
+    test("remembers the last term, whoever's run it was", async () => {
+      expect(await calls().store.lastFence()).toBeNull();
+      await calls().beAuthority(4);
+      expect((await calls().store.lastFence())?.term).toBe(4);
+      await calls().harness.bypass.restart();
+      expect((await calls().store.lastFence())?.term).toBe(4);
+      await calls().harness.bypass.flush();
+      expect(await calls().store.lastFence()).toBeNull();
+    });
+
+    test("is marked complete only in the term that it was refilled in", async () => {
+      expect(await calls().store.setCompleteInTerm(2)).toBe(false);
+      await loseAll(calls());
+      expect(await calls().store.setCompleteInTerm(1)).toBe(false);
+      expect(await calls().store.setCompleteInTerm(3)).toBe(false);
+      expect(await calls().store.readFence()).toMatchObject({ complete: false });
+      expect(await calls().store.setCompleteInTerm(2)).toBe(true);
+      expect(await calls().store.readFence()).toMatchObject({ complete: true });
+    });
+
+    test("is empty when nothing but the library's own keys stands", async () => {
+      expect(await calls().store.isEmpty()).toBe(true);
+      await calls().beAuthority();
+      await calls().put({ id: "a", bytes: null });
+      expect(await calls().store.isEmpty()).toBe(true);
+      await calls().harness.bypass.set("another", Buffer.from("value"));
+      expect(await calls().store.isEmpty()).toBe(false);
+    });
+
+    test("gives a task to one owner at a time, as long as he renews it", async () => {
+      const { store } = calls();
+      expect(await store.claimTask("sweep", "one", 60_000)).toBe(true);
+      expect(await store.claimTask("sweep", "two", 60_000)).toBe(false);
+      expect(await store.claimTask("other", "two", 60_000)).toBe(true);
+      expect(await store.claimTask("sweep", "one", 40)).toBe(true);
+      await calls().pass(await calls().soon(40));
+      expect(await store.claimTask("sweep", "two", 60_000)).toBe(true);
+      expect(await store.claimTask("sweep", "one", 60_000)).toBe(false);
+    });
+  });
+}

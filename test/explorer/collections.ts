@@ -1,0 +1,39 @@
+/** One collection of records, whose values list the operations they came from, and one of counters. */
+import { bigint, pgTable, text } from "drizzle-orm/pg-core";
+import { type BoundCounters, defineCounters } from "../../src/engine/define-counters.js";
+import { type BoundRecords, defineRecords } from "../../src/engine/define-records.js";
+import { counterSyncColumns, syncColumns } from "../../src/schema/sync-columns.js";
+
+/** The operations that made this value, each update after the one it was built on. */
+export interface Lineage {
+  readonly chain: readonly string[];
+}
+
+const table = pgTable("explored", { id: text("id").primaryKey(), ...syncColumns() });
+const countersTable = pgTable("explored_counts", {
+  id: text("id").primaryKey(),
+  total: bigint("total", { mode: "number" }),
+  ...counterSyncColumns(),
+});
+
+export const records: BoundRecords<Lineage> = defineRecords<Lineage>({
+  name: "explored",
+  redis: { key: (id) => `record:${id}` },
+  postgres: { table, columns: () => ({}) },
+}).bind({ prefix: "" });
+
+export const counters: BoundCounters = defineCounters({
+  name: "explored_counts",
+  redis: { key: (id) => `count:${id}` },
+  postgres: { table: countersTable, columns: (_id, sum) => ({ total: sum }) },
+}).bind({ prefix: "" });
+
+export const collections = [records, counters] as const;
+
+export function encode(chain: readonly string[]): Buffer {
+  return Buffer.from(JSON.stringify({ chain }));
+}
+
+export function chainOf(bytes: Buffer | null): readonly string[] | null {
+  return bytes && (JSON.parse(bytes.toString()) as Lineage).chain;
+}

@@ -1,0 +1,161 @@
+/** What is true of one counter, step by step. */
+import { type CounterState, mergeCounters, type StoreName } from "../../src/stores/state.js";
+import type { CounterAdd, CounterAddResult } from "../../src/stores/store.js";
+import { counters } from "./collections.js";
+import type { Operations } from "./operations-log.js";
+import type { World } from "./world.js";
+
+export interface TrueCount {
+  readonly from: number;
+  readonly sum: number;
+  readonly by: string;
+  firm: boolean;
+}
+
+export class CounterTruth {
+  readonly events: TrueCount[] = [];
+  /** Index of the first event that the present count goes back to. */
+  #sinceFirm = 0;
+  /** Operations that are part of what the counter remembers. */
+  #counted = new Set<string>();
+  /** A handover left a bypass writer's counts behind in Redis, its mirror. */
+  dropped = false;
+  /** That happened at some time: Redis may hold more in its part than Postgres was ever told. */
+  everDropped = false;
+
+  constructor(
+    readonly id: string,
+    readonly world: World,
+    readonly operations: Operations,
+  ) {
+    this.#push(0, "nothing", true);
+  }
+
+  get current(): TrueCount {
+    return this.events.at(-1) as TrueCount;
+  }
+
+  counted(store: StoreName, add: CounterAdd, result: CounterAddResult): void {
+    if (result.kind === "repeated") {
+      this.world.cover("repeated-operation");
+      if (!this.#counted.has(add.operationId))
+        this.world.violate(
+          "repeated means applied",
+          `${add.operationId} on ${this.id} was called a repetition, but isn't counted`,
+        );
+    }
+    if (result.kind !== "added") return;
+    if (this.#counted.has(add.operationId))
+      this.world.violate("applied twice", `${add.operationId} on ${this.id} is counted again by ${store}`);
+    this.#counted.add(add.operationId);
+    this.operations.effective(add.operationId);
+    const sum = this.current.sum + add.by;
+    const stands = sumOf(result.state);
+    if (stands !== sum)
+      this.world.violate(
+        "counts are exact",
+        `${add.operationId} brought ${this.id} to ${stands} in ${store}; it should be ${sum}`,
+      );
+    this.#push(sum, add.operationId, true);
+  }
+
+  bypassed(sum: number, by: string): void {
+    this.#push(sum, by, false);
+  }
+
+  /** After a memory loss of the authority: what Postgres has and what stands, brought together. */
+  afterLoss(kind: "some" | "all", row: CounterState | undefined): void {
+    const redis = redisCounter(this.world, this.id);
+    const sum = lossSum(kind, redis, row);
+    const survivor = row && redis.known ? mergeCounters(redis.known, row) : (row ?? redis.known);
+    const remembered = new Set(survivor?.operations);
+    for (const op of this.#counted) if (!remembered.has(op)) this.operations.lose(op);
+    this.#counted = remembered;
+    if (sum !== this.current.sum) this.world.cover("loss-took-counts");
+    // What stands without a companion came after the loss, and nobody adopted it yet.
+    if (redis.sum !== null && !redis.known) this.#push(row ? sumOf(row) : 0, "loss", true);
+    this.#push(sum, "loss", redis.sum === null || redis.known !== null);
+  }
+
+  /** Postgres begins to reign: what it has must be what was true at the last adoption, or since. */
+  handedOver(row: CounterState | undefined, loss: boolean): void {
+    const sum = row ? sumOf(row) : 0;
+    if (sum === this.current.sum) return;
+    const allowed = this.events.slice(loss ? 0 : this.#sinceFirm).map((event) => event.sum);
+    if (!allowed.includes(sum))
+      this.world.violate(
+        "a handover carries every count",
+        `${this.id} stands at ${sum} in Postgres; it should be one of ${allowed}`,
+      );
+    this.world.cover(loss ? "loss-took-counts" : "handover-dropped-bypass");
+    this.dropped = true;
+    this.everDropped = true;
+    if (loss) this.#counted = new Set([...this.#counted].filter((op) => row?.operations.includes(op)));
+    this.#push(sum, "handover", true);
+  }
+
+  /** Redis reigns again, and what a handover had dropped still stands there: a bypass writer's truth. */
+  returned(): void {
+    const sum = redisCounter(this.world, this.id).sum ?? 0;
+    if (this.dropped && sum !== this.current.sum) this.bypassed(sum, "dropped before");
+    this.dropped = false;
+  }
+
+  markFirm(): void {
+    if (this.current.firm) return;
+    this.current.firm = true;
+    this.#sinceFirm = this.events.length - 1;
+    this.world.cover("counter-adoption");
+  }
+
+  during(start: number, end: number): TrueCount[] {
+    return this.events.filter(
+      (event, i) => event.from <= end && (this.events[i + 1]?.from ?? Number.POSITIVE_INFINITY) > start,
+    );
+  }
+
+  #push(sum: number, by: string, firm: boolean): void {
+    this.events.push({ from: this.world.sequence, sum, by, firm });
+    if (firm) this.#sinceFirm = this.events.length - 1;
+  }
+}
+
+export function sumOf(state: CounterState): number {
+  return state.redisPart + state.postgresPart;
+}
+
+/** What a Redis holds of a counter: the key's number, and the parts as the companion tells them. */
+export function redisCounter(world: World, id: string): { sum: number | null; known: CounterState | null } {
+  const key = counters.redisKey(id);
+  const entry = world.redis.get(key);
+  const companion = world.redis.memory.counters.get(key);
+  const known = companion && {
+    generation: companion.generation,
+    redisPart: companion.lastSum - companion.postgresPart,
+    postgresPart: companion.postgresPart,
+    stamp: companion.stamp,
+    expiresAt: companion.expiresAt,
+    operations: companion.operations,
+  };
+  return { sum: entry ? Number(String(entry.value)) : null, known: known ?? null };
+}
+
+function lossSum(
+  kind: "some" | "all",
+  { sum, known }: { sum: number | null; known: CounterState | null },
+  row: CounterState | undefined,
+): number {
+  const theirs = row ? sumOf(row) : 0;
+  if (sum === null && known && sumOf(known) > 0) {
+    // A bypass writer deleted it before the snapshot, unless the other store knows of something newer.
+    const newer = row && (row.generation > known.generation || row.stamp > known.stamp);
+    return newer ? sumOf(mergeCounters(known, row)) : 0;
+  }
+  if (sum === null) return theirs;
+  if (!known) {
+    if (kind === "all") return theirs + sum;
+    return row && row.generation > 0 ? theirs : Math.max(theirs, sum);
+  }
+  if (sum < sumOf(known)) return sum;
+  return (row ? sumOf(mergeCounters(known, row)) : sumOf(known)) + sum - sumOf(known);
+}

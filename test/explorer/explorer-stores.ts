@@ -1,0 +1,131 @@
+/** The in-memory stores as one simulated process has them: every effect is noted, traced and followed by the invariants. */
+import type { CounterCollection, RecordCollection } from "../../src/stores/collection.js";
+import type { MemoryClaim, PostgresSide, RedisSide } from "../../src/stores/sides.js";
+import type {
+  CounterAdd,
+  CounterAddResult,
+  Fence,
+  Fenced,
+  RecordWrite,
+  RecordWriteResult,
+} from "../../src/stores/store.js";
+import { MemoryPostgres } from "../memory/memory-postgres.js";
+import { MemoryRedis } from "../memory/memory-redis.js";
+import type { Truth } from "./truth.js";
+import type { Connection } from "./world.js";
+
+type Note = (result: never) => void;
+
+export class ExplorerRedis extends MemoryRedis implements RedisSide {
+  #note: Note | null = null;
+
+  constructor(
+    readonly connection: Connection,
+    readonly truth: Truth,
+  ) {
+    super(connection.world.redis, { step: (name) => connection.step(name) });
+  }
+
+  protected override perform<T>(name: string, effect: () => T): Promise<T> {
+    const note = this.#note;
+    this.#note = null;
+    return super.perform(name, () => observe(this.connection, `redis.${name}`, effect, note));
+  }
+
+  override writeRecords(
+    collection: RecordCollection,
+    term: number,
+    writes: readonly RecordWrite[],
+  ): Promise<Fenced<RecordWriteResult>> {
+    this.#note = (result: Fenced<RecordWriteResult>) => this.truth.wrote("redis", term, writes, result);
+    return super.writeRecords(collection, term, writes);
+  }
+  override addToCounters(
+    collection: CounterCollection,
+    term: number,
+    adds: readonly CounterAdd[],
+  ): Promise<Fenced<CounterAddResult>> {
+    this.#note = (result: Fenced<CounterAddResult>) => this.truth.counted("redis", term, adds, result);
+    return super.addToCounters(collection, term, adds);
+  }
+  override claimMemory(claim: MemoryClaim): Promise<Fence> {
+    this.#note = () => this.truth.redisClaimed(claim);
+    return super.claimMemory(claim);
+  }
+  override closeFence(term: number): Promise<boolean> {
+    this.#note = (closed: boolean) => closed && this.truth.closed("redis");
+    return super.closeFence(term);
+  }
+  override openFence(term: number): Promise<boolean> {
+    this.#note = (opened: boolean) => opened && this.truth.opened("redis", term);
+    return super.openFence(term);
+  }
+}
+
+export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
+  #note: Note | null = null;
+
+  constructor(
+    readonly connection: Connection,
+    readonly truth: Truth,
+  ) {
+    super(connection.world.postgres, { step: (name) => connection.step(name) });
+  }
+
+  protected override perform<T>(name: string, effect: () => T): Promise<T> {
+    const note = this.#note;
+    this.#note = null;
+    return super.perform(name, () => observe(this.connection, `postgres.${name}`, effect, note));
+  }
+
+  override writeRecords(
+    collection: RecordCollection,
+    term: number,
+    writes: readonly RecordWrite[],
+  ): Promise<Fenced<RecordWriteResult>> {
+    this.#note = (result: Fenced<RecordWriteResult>) => this.truth.wrote("postgres", term, writes, result);
+    return super.writeRecords(collection, term, writes);
+  }
+  override addToCounters(
+    collection: CounterCollection,
+    term: number,
+    adds: readonly CounterAdd[],
+  ): Promise<Fenced<CounterAddResult>> {
+    this.#note = (result: Fenced<CounterAddResult>) => this.truth.counted("postgres", term, adds, result);
+    return super.addToCounters(collection, term, adds);
+  }
+  override openFence(term: number): Promise<boolean> {
+    this.#note = (opened: boolean) => opened && this.truth.opened("postgres", term);
+    return super.openFence(term);
+  }
+  override closeFence(term: number): Promise<boolean> {
+    this.#note = (closed: boolean) => closed && this.truth.closed("postgres");
+    return super.closeFence(term);
+  }
+
+  /** The control tables' rows are another statement on the same connection. */
+  control<T>(name: string, effect: () => T): Promise<T> {
+    return super.perform(name, effect);
+  }
+}
+
+function observe<T>(connection: Connection, name: string, effect: () => T, note: Note | null): T {
+  let result: T | undefined;
+  const run = () => {
+    result = effect();
+    note?.(result as never);
+    return result;
+  };
+  return connection.world.effect(connection.process, () => `${name} → ${brief(result)}`, run);
+}
+
+/** A result short enough for a trace. */
+export function brief(value: unknown): string {
+  const text = JSON.stringify(value, (_key, one) => {
+    if (one?.type === "Buffer") return Buffer.from(one.data).toString();
+    if (one instanceof Map) return Object.fromEntries(one);
+    return one;
+  });
+  if (text === undefined) return "done";
+  return text.length > 420 ? `${text.slice(0, 420)}…` : text;
+}

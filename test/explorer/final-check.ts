@@ -1,0 +1,37 @@
+/** What must hold once faults have ended and everything is drained and refilled. */
+import { chainOf, counters, records } from "./collections.js";
+import { redisCounter, sumOf } from "./counter-truth.js";
+import { redisRecord, sameBytes } from "./record-truth.js";
+import type { Truth } from "./truth.js";
+
+/** Both stores are equal to each other and to what is true. */
+export function checkEqual(truth: Truth): void {
+  const { world } = truth;
+  for (const one of truth.records.values()) {
+    const redis = redisRecord(world, one.id);
+    const row = world.postgres.records(records).get(one.id);
+    const inPostgres = row && !world.postgres.isPast(row.expiresAt) ? row : { bytes: null, expiresAt: null };
+    const live = one.live(truth.authority);
+    // Near an expiry the two servers' clocks may stand on either side of it.
+    const skew = Math.abs(world.redis.now() - world.postgres.now());
+    const expiresAt = one.current.expiresAt;
+    if (expiresAt !== null && Math.abs(expiresAt - world.redis.now()) <= skew) continue;
+    const same = sameBytes(redis.value, live) && sameBytes(inPostgres.bytes, live);
+    const sameExpiry = live === null || (redis.expiresAt === expiresAt && inPostgres.expiresAt === expiresAt);
+    if (!same || !sameExpiry) {
+      world.violate(
+        "in the end both stores are equal",
+        `${one.id}: true [${chainOf(live)}] until ${expiresAt}, Redis [${chainOf(redis.value)}] until ${redis.expiresAt}, Postgres [${chainOf(inPostgres.bytes)}] until ${inPostgres.expiresAt}`,
+      );
+    }
+  }
+  for (const one of truth.counters.values()) {
+    const [redis, row] = [redisCounter(world, one.id), world.postgres.counters(counters).get(one.id)];
+    const sums = [redis.sum ?? 0, row ? sumOf(row) : 0];
+    if (sums.some((sum) => sum !== one.current.sum))
+      world.violate(
+        one.everDropped ? "what a handover drops is overwritten" : "in the end both stores are equal",
+        `${one.id}: true ${one.current.sum}, Redis ${sums[0]}, Postgres ${sums[1]}`,
+      );
+  }
+}

@@ -1,0 +1,142 @@
+/** Starts, crashes and replaces processes, and leads the fleet from stage to stage one process after another. */
+import { StrategyError } from "../../src/errors.js";
+import type { EvidenceTables } from "./evidence.js";
+import { type Plan, strategyOf } from "./plan.js";
+import { type ProcessOptions, SimulatedProcess } from "./simulated-process.js";
+import type { Truth } from "./truth.js";
+import type { World } from "./world.js";
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+interface Slot {
+  process: SimulatedProcess | null;
+  stage: number;
+  /** Told when the process that runs now crashes. */
+  crashed: () => void;
+  untilCrash: Promise<"crashed">;
+  starting: Promise<void>;
+}
+
+export class FleetOperator {
+  stage: number;
+  readonly #slots: Slot[] = [];
+  #flipping: Promise<void> = Promise.resolve();
+  #made = 0;
+
+  constructor(
+    readonly world: World,
+    readonly truth: Truth,
+    readonly tables: EvidenceTables,
+    plan: Plan,
+  ) {
+    this.stage = plan.stage;
+    this.#options = { compare: plan.compare };
+    for (let i = 0; i < plan.processes; i++) {
+      const slot = {
+        process: null,
+        stage: plan.stage,
+        crashed: () => {},
+        untilCrash: new Promise<"crashed">(() => {}),
+        starting: Promise.resolve(),
+      } as Slot;
+      this.#slots.push(slot);
+      this.#start(slot);
+    }
+  }
+  readonly #options: ProcessOptions;
+
+  /** The process in that place, or any other that serves; null while none does. */
+  serving(place: number): { process: SimulatedProcess; untilCrash: Promise<"crashed"> } | null {
+    const order = [...this.#slots.slice(place % this.#slots.length), ...this.#slots];
+    const slot = order.find(({ process }) => process?.state === "serving");
+    return slot?.process ? { process: slot.process, untilCrash: slot.untilCrash } : null;
+  }
+
+  async untilServing(place: number): Promise<{ process: SimulatedProcess; untilCrash: Promise<"crashed"> }> {
+    for (;;) {
+      const found = this.serving(place);
+      if (found) return found;
+      await pause(20);
+    }
+  }
+
+  processes(): SimulatedProcess[] {
+    return this.#slots.flatMap(({ process }) => (process && process.state !== "gone" ? [process] : []));
+  }
+
+  crash(place: number): void {
+    const slot = this.#slots[place % this.#slots.length] as Slot;
+    if (!slot.process || slot.process.state === "gone") return;
+    const { redis, postgres } = this.world;
+    this.world.cover("crash");
+    if (redis.control.fence?.role === "closed" || postgres.control.fence?.role === "closed")
+      this.world.cover("crash-between-close-and-open");
+    slot.process.crash();
+    slot.crashed();
+    this.#start(slot, 30 + Math.floor(this.world.draw("restart") * 800));
+  }
+
+  /** After the flips asked for before. */
+  flip(to: number, graceful: boolean, live: boolean): void {
+    this.#flipping = this.#flipping.then(() => this.#flip(to, graceful, live));
+  }
+
+  async settled(): Promise<void> {
+    await this.#flipping;
+    await Promise.all(this.#slots.map((slot) => slot.starting));
+  }
+
+  async #flip(to: number, graceful: boolean, live: boolean): Promise<void> {
+    if (Math.abs(to - this.stage) !== 1) return; // An earlier flip was cut out of the plan.
+    this.stage = to;
+    this.world.note("operator", `flips to ${strategyOf(to)}`);
+    for (const [place, slot] of this.#slots.entries()) {
+      await slot.starting;
+      slot.stage = to;
+      const { process } = slot;
+      if (process?.state !== "serving") continue;
+      if (live) process.fleet.follow(strategyOf(to));
+      else if (graceful) {
+        // A process that crashes on its way out is replaced by whoever let it crash.
+        const ended = await Promise.race([process.close(), slot.untilCrash]);
+        if (ended !== "crashed") this.#start(slot);
+      } else this.crash(place);
+      await slot.starting;
+      await pause(Math.floor(this.world.draw("flip pause") * 150));
+    }
+    this.world.cover(`flip-to-${to}`);
+  }
+
+  #start(slot: Slot, afterMs = 0): void {
+    slot.untilCrash = new Promise((resolve) => {
+      slot.crashed = () => resolve("crashed");
+    });
+    slot.starting = this.#open(slot, slot.untilCrash, afterMs);
+  }
+
+  async #open(slot: Slot, untilCrash: Promise<"crashed">, afterMs: number): Promise<void> {
+    if (afterMs > 0) await pause(afterMs);
+    for (;;) {
+      const name = `p${++this.#made}`;
+      const process = new SimulatedProcess(
+        this.world,
+        this.truth,
+        this.tables,
+        name,
+        strategyOf(slot.stage),
+        this.#options,
+      );
+      slot.process = process;
+      this.world.note(name, `starts as ${strategyOf(slot.stage)}`);
+      try {
+        await Promise.race([process.open(), untilCrash]);
+        return;
+      } catch (error) {
+        if (!(error instanceof StrategyError)) throw error;
+        this.world.cover("refused-to-join");
+        process.crash();
+        await pause(500);
+      }
+    }
+  }
+}

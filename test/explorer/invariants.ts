@@ -1,0 +1,157 @@
+/** What must hold after every effect. */
+import { type CounterState, mergeCounters } from "../../src/stores/state.js";
+import { isComplete, type StoredFence } from "../memory/control.js";
+import { chainOf, counters, records } from "./collections.js";
+import { type CounterTruth, redisCounter, sumOf } from "./counter-truth.js";
+import { type RecordTruth, redisRecord, sameBytes } from "./record-truth.js";
+import type { Truth } from "./truth.js";
+import type { World } from "./world.js";
+
+/** Redis's fence, where it speaks for the present memory. */
+function redisFence(world: World): StoredFence | null {
+  const { fence } = world.redis.control;
+  return fence?.runId === world.redis.runId ? fence : null;
+}
+
+function isWhole(world: World, store: "redis" | "postgres", collection: string): boolean {
+  const fence = store === "redis" ? redisFence(world) : world.postgres.control.fence;
+  return fence !== null && isComplete(fence, collection);
+}
+
+function isLogged(world: World, store: "redis" | "postgres", collection: string, id: string, stamp: number): boolean {
+  const { logs, overflowed } = world[store].control;
+  return overflowed.has(collection) || (logs.get(collection)?.get(id) ?? -1) >= stamp;
+}
+
+export function checkRecords(truth: Truth, one: RecordTruth): void {
+  const { world } = truth;
+  const { id } = one;
+  const redis = redisRecord(world, id);
+  const row = world.postgres.records(records).get(id);
+  const held = { redis: redis.companion?.stamp ?? 0, postgres: row?.stamp ?? 0 };
+  rises(truth, `postgres/${id}`, held.postgres);
+
+  const { companion } = redis;
+  const told =
+    companion !== null &&
+    sameBytes(companion.bytes, redis.value) &&
+    (redis.value === null || companion.expiresAt === redis.expiresAt);
+  if (
+    truth.authority === "redis" &&
+    sameBytes(one.current.bytes, redis.value) &&
+    (redis.value === null || one.current.expiresAt === redis.expiresAt)
+  ) {
+    if (told) one.markFirm(companion.stamp);
+    else if (row && sameBytes(row.bytes, redis.value) && row.expiresAt === redis.expiresAt) one.markFirm(0);
+  }
+
+  const { authority } = truth;
+  if (truth.loss || !isWhole(world, authority, records.name)) return;
+  const stands = authority === "redis" ? redis.value : row && !world.postgres.isPast(row.expiresAt) ? row.bytes : null;
+  const expiresAt = authority === "redis" ? redis.expiresAt : (row?.expiresAt ?? null);
+  const live = one.live(authority);
+  if (!sameBytes(stands, live) || (live && expiresAt !== one.current.expiresAt)) {
+    world.violate(
+      "the authority holds the truth",
+      `${id} is [${chainOf(live)}] until ${one.current.expiresAt} by ${one.current.by}, but ${authority} holds [${chainOf(stands)}] until ${expiresAt}`,
+    );
+  }
+
+  const mirror = authority === "redis" ? "postgres" : "redis";
+  if (mirror === "redis" && !isWhole(world, "redis", records.name)) return;
+  const [mine, theirs] = [held[authority], held[mirror]];
+  if (mine > theirs && !isLogged(world, authority, records.name, id, mine)) {
+    world.violate(
+      "the log covers what the mirror lacks",
+      `${id}: ${authority} holds stamp ${mine}, ${mirror} ${theirs}, and there is no log entry`,
+    );
+  }
+  // A Redis that was set up alone finds out what Postgres has when that is back.
+  if (theirs > mine && !truth.alone)
+    world.violate(
+      "the mirror isn't ahead",
+      `${id}: ${mirror} holds stamp ${theirs}, the authority ${authority} ${mine}`,
+    );
+  if (mine === theirs && mine > 0 && told && row) {
+    const gone = row.bytes === null || redis.value === null;
+    const past = world.redis.isPast(row.expiresAt) || world.postgres.isPast(row.expiresAt);
+    const bothGone = gone && (row.bytes === null || past) && redis.value === null;
+    if (!bothGone && (!sameBytes(row.bytes, redis.value) || row.expiresAt !== redis.expiresAt)) {
+      world.violate(
+        "equal stamps mean equal states",
+        `${id} at ${mine}: Redis [${chainOf(redis.value)}] until ${redis.expiresAt}, Postgres [${chainOf(row.bytes)}] until ${row.expiresAt}`,
+      );
+    }
+  }
+}
+
+function rises(truth: Truth, name: string, stamp: number): void {
+  const before = truth.stamps.get(name) ?? 0;
+  if (stamp < before) truth.world.violate("stamps only rise", `${name} fell from ${before} to ${stamp}`);
+  truth.stamps.set(name, stamp);
+}
+
+export function checkCounters(truth: Truth, one: CounterTruth): void {
+  const { world } = truth;
+  const { id } = one;
+  const { sum, known } = redisCounter(world, id);
+  const row = world.postgres.counters(counters).get(id);
+  if (truth.authority === "redis" && one.current.sum === (sum ?? 0)) {
+    if (
+      (known && sumOf(known) === (sum ?? 0)) ||
+      (row && sumOf(row) === (sum ?? 0) && row.generation === (known?.generation ?? 0))
+    )
+      one.markFirm();
+  }
+
+  const named = (invariant: string) => (one.everDropped ? "what a handover drops is overwritten" : invariant);
+  const { authority } = truth;
+  if (truth.loss || !isWhole(world, authority, counters.name)) return;
+  const stands = authority === "redis" ? (sum ?? 0) : row ? sumOf(row) : 0;
+  if (stands !== one.current.sum) {
+    world.violate(
+      named("counts are exact"),
+      `${id} is ${one.current.sum} by ${one.current.by}, but ${authority} holds ${stands}`,
+    );
+  }
+
+  const mirror = authority === "redis" ? "postgres" : "redis";
+  if (mirror === "redis" && !isWhole(world, "redis", counters.name)) return;
+  // A bypass writer's growth counts before it is adopted.
+  const grown = known && sum !== null && sum > sumOf(known) ? { ...known, redisPart: sum - known.postgresPart } : known;
+  const held: Record<"redis" | "postgres", CounterState | null> = { redis: grown, postgres: row ?? null };
+  const [standing, theirs] = [held[authority], held[mirror]];
+  const mine = authority === "redis" ? known : standing;
+  if (
+    mine &&
+    mine.stamp > 0 &&
+    !(theirs && includes(theirs, mine)) &&
+    !isLogged(world, authority, counters.name, id, mine.stamp)
+  ) {
+    world.violate(
+      named("the log covers what the mirror lacks"),
+      `${id}: ${authority} holds ${parts(mine)}, ${mirror} ${parts(theirs)}, and there is no log entry`,
+    );
+  }
+  if (!truth.alone && theirs && theirs.stamp > 0 && !(standing && includes(standing, theirs))) {
+    world.violate(
+      named("the mirror isn't ahead"),
+      `${id}: ${mirror} holds ${parts(theirs)}, the authority ${authority} ${parts(mine)}`,
+    );
+  }
+}
+
+function includes(whole: CounterState, part: CounterState): boolean {
+  const merged = mergeCounters(whole, part);
+  return (
+    merged.generation === whole.generation &&
+    merged.redisPart === whole.redisPart &&
+    merged.postgresPart === whole.postgresPart
+  );
+}
+
+function parts(state: CounterState | null): string {
+  return state
+    ? `(generation ${state.generation}, ${state.redisPart} + ${state.postgresPart}, stamp ${state.stamp})`
+    : "nothing";
+}

@@ -1,0 +1,148 @@
+/** One application process: its own connections, guards, view of the term, fleet membership, engine and drainer. */
+import { Comparison } from "../../src/engine/comparison.js";
+import type { Deadlines, EngineContext } from "../../src/engine/context.js";
+import { Counters } from "../../src/engine/counter-set.js";
+import { Drainer } from "../../src/engine/drainer.js";
+import { EventHub } from "../../src/engine/events.js";
+import { InFlight } from "../../src/engine/in-flight.js";
+import { LogClearer } from "../../src/engine/log-clearer.js";
+import { Records } from "../../src/engine/records.js";
+import { TermView } from "../../src/engine/term-view.js";
+import { Guard } from "../../src/stores/guard.js";
+import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
+import { Fleet } from "../../src/strategy/fleet.js";
+import type { FleetContext } from "../../src/strategy/fleet-context.js";
+import { setAside } from "../../src/strategy/handover.js";
+import { type StrategyName, strategies } from "../../src/strategy/strategies.js";
+import { collections, counters, type Lineage, records } from "./collections.js";
+import { type EvidenceTables, evidenceThrough } from "./evidence.js";
+import { ExplorerPostgres, ExplorerRedis } from "./explorer-stores.js";
+import type { Truth } from "./truth.js";
+import { Connection, type World } from "./world.js";
+
+export const DEADLINES: Deadlines = { read: 500, write: 1500, mirror: 150 };
+/** How long a process waits for an authority before it starts all the same. Milliseconds. */
+const SETTLE_MS = 3000;
+
+export interface ProcessOptions {
+  readonly compare: number;
+}
+
+export class SimulatedProcess {
+  readonly redis: Guard<RedisSide>;
+  readonly postgres: Guard<PostgresSide>;
+  readonly fleet: Fleet;
+  readonly engine: EngineContext;
+  readonly records: Records<Lineage>;
+  readonly counters: Counters;
+  readonly evidence: FleetContext["evidence"];
+  readonly #comparison: Comparison;
+  readonly #drainer: Drainer;
+  readonly #connections: Connection[];
+  state: "starting" | "serving" | "closing" | "gone" = "starting";
+
+  constructor(
+    readonly world: World,
+    truth: Truth,
+    tables: EvidenceTables,
+    readonly name: string,
+    strategy: StrategyName,
+    options: ProcessOptions,
+  ) {
+    this.#connections = [new Connection(world, name, "redis"), new Connection(world, name, "postgres")];
+    const [toRedis, toPostgres] = this.#connections as [Connection, Connection];
+    const postgresStore = new ExplorerPostgres(toPostgres, truth);
+    this.redis = new Guard<RedisSide>(new ExplorerRedis(toRedis, truth));
+    this.postgres = new Guard<PostgresSide>(postgresStore);
+    this.evidence = evidenceThrough(postgresStore, tables);
+    const events = new EventHub();
+    const term = new TermView(
+      () => this.redis,
+      this.postgres,
+      () => this.fleet.poke(),
+    );
+    this.fleet = new Fleet(() => this.fleetContext(), strategy, {
+      host: "host",
+      pid: Number(name.replace(/\D/g, "")),
+      tickMs: 40 + Math.floor(world.draw("tick", name) * 160),
+    });
+    this.engine = {
+      redis: this.redis,
+      postgres: this.postgres,
+      term,
+      policy: () => {
+        const { mirror, fallback, compare } = strategies[this.fleet.strategy];
+        return { mirror, fallback, compare: compare ? options.compare : 0 };
+      },
+      deadlines: DEADLINES,
+      events,
+      clearer: new LogClearer(),
+      inFlight: new InFlight(),
+      lookElsewhere: "incomplete",
+      bypassWriters: true,
+    };
+    this.#comparison = new Comparison(this.engine);
+    this.#drainer = new Drainer(this.engine, {
+      processId: name,
+      collections,
+      redis: () => this.redis,
+      refuse: (from) => setAside(this.fleetContext(), from),
+    });
+    this.records = new Records(this.engine, records, this.#comparison);
+    this.counters = new Counters(this.engine, counters);
+    for (const event of ["fallback", "divergence", "mirrorFailure", "rejected"] as const) {
+      events.on(event, (told) => {
+        world.cover(`event-${event}`);
+        world.note(name, () => `tells ${event} ${JSON.stringify(told)}`);
+      });
+    }
+    events.on("divergence", (told) => void this.evidence.recordDivergence(told).catch(() => {}));
+  }
+
+  fleetContext(): FleetContext {
+    return {
+      processId: this.name,
+      redis: this.redis,
+      postgres: this.postgres,
+      collections,
+      term: this.engine.term,
+      evidence: this.evidence,
+      events: this.engine.events,
+    };
+  }
+
+  /** As a backend opens its store. @throws StrategyError while processes two stages away are alive */
+  async open(): Promise<void> {
+    await this.fleet.join();
+    await this.fleet.start();
+    for (const until = performance.now() + SETTLE_MS; !this.engine.term.reign && performance.now() < until; ) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      await this.fleet.tick();
+    }
+    this.#drainer.start();
+    this.state = "serving";
+  }
+
+  async close(): Promise<void> {
+    this.state = "closing";
+    await this.engine.inFlight.close();
+    await this.#comparison.settled();
+    await this.#drainer.stop();
+    await this.engine.clearer.settled();
+    await this.fleet.stop();
+    this.#end();
+  }
+
+  /** Its parked calls never happen and its answers come to nobody. */
+  crash(): void {
+    for (const connection of this.#connections) connection.dead = true;
+    this.world.note(this.name, "crashes");
+    this.#end();
+  }
+
+  #end(): void {
+    this.state = "gone";
+    this.redis.stop();
+    this.postgres.stop();
+  }
+}

@@ -1,0 +1,169 @@
+/** What is true, over all records, counters and terms: fed by each effect, compared with the stores after each. */
+import type { MemoryClaim } from "../../src/stores/sides.js";
+import type { StoreName } from "../../src/stores/state.js";
+import type { CounterAdd, CounterAddResult, Fenced, RecordWrite, RecordWriteResult } from "../../src/stores/store.js";
+import { counters, records } from "./collections.js";
+import { CounterTruth } from "./counter-truth.js";
+import { checkCounters, checkRecords } from "./invariants.js";
+import { Operations } from "./operations-log.js";
+import { COUNTER_IDS, RECORD_IDS } from "./plan.js";
+import { RecordTruth, redisRecord, sameBytes } from "./record-truth.js";
+import type { Trait, World } from "./world.js";
+
+export class Truth implements Trait {
+  readonly operations: Operations;
+  readonly records: ReadonlyMap<string, RecordTruth>;
+  readonly counters: ReadonlyMap<string, CounterTruth>;
+  /** Whose effects are the truth. */
+  authority: StoreName = "redis";
+  /** The authority's memory was lost, and nobody has said yet what survives. */
+  loss: "some" | "all" | null = null;
+  /** The last loss was of everything (a value that stands bare came after it). */
+  bareTrusted = false;
+  /** Redis was set up without Postgres having been asked: what that holds beyond comes when it is back. */
+  alone: { readonly kind: "some" | "all"; readonly since: number } | null = null;
+  readonly #termOf = new Map<number, StoreName>();
+  #greatestTerm = 0;
+  /** The greatest stamp that each row and companion had. */
+  readonly stamps = new Map<string, number>();
+
+  constructor(readonly world: World) {
+    this.operations = new Operations(world);
+    this.records = new Map(RECORD_IDS.map((id) => [id, new RecordTruth(id, world, this.operations)]));
+    this.counters = new Map(COUNTER_IDS.map((id) => [id, new CounterTruth(id, world, this.operations)]));
+    world.traits.push(this);
+  }
+
+  record(id: string): RecordTruth {
+    return this.records.get(id) as RecordTruth;
+  }
+  counter(id: string): CounterTruth {
+    return this.counters.get(id) as CounterTruth;
+  }
+
+  wrote(store: StoreName, term: number, writes: readonly RecordWrite[], result: Fenced<RecordWriteResult>): void {
+    if (!this.#admitted(store, term, result.fenced)) return;
+    if (result.fenced) return;
+    result.results.forEach((one, i) => {
+      const write = writes[i] as RecordWrite;
+      if (one.kind === "suspect") this.world.cover("suspect");
+      if (one.kind === "conflict") this.world.cover("conflict");
+      if (one.kind === "written") this.record(write.id).wrote(store, write, one.state);
+      if (one.kind === "repeated") this.record(write.id).repeated(write.operationId);
+    });
+  }
+
+  counted(store: StoreName, term: number, adds: readonly CounterAdd[], result: Fenced<CounterAddResult>): void {
+    if (!this.#admitted(store, term, result.fenced)) return;
+    if (result.fenced) return;
+    result.results.forEach((one, i) => {
+      const add = adds[i] as CounterAdd;
+      if (one.kind === "suspect") this.world.cover("suspect-counter");
+      this.counter(add.id).counted(store, add, one);
+    });
+  }
+
+  #admitted(store: StoreName, term: number, fenced: boolean): boolean {
+    if (fenced) {
+      this.world.cover("fenced-write");
+      return false;
+    }
+    const owner = this.#termOf.get(term) ?? store;
+    this.#termOf.set(term, owner);
+    if (owner !== store)
+      this.world.violate("one authority per term", `${store} admits a write in term ${term}, which is ${owner}'s`);
+    if (term < this.#greatestTerm)
+      this.world.violate(
+        "terms only rise",
+        `${store} admits a write in term ${term} after one in term ${this.#greatestTerm}`,
+      );
+    if (this.authority !== store)
+      this.world.violate(
+        "one authority at a time",
+        `${store} admits a write in term ${term} while ${this.authority} is the authority`,
+      );
+    this.#greatestTerm = Math.max(this.#greatestTerm, term);
+    return true;
+  }
+
+  closed(store: StoreName): void {
+    this.world.cover(`closed-${store}`);
+  }
+
+  opened(store: StoreName, term: number): void {
+    if (this.authority === store) return;
+    this.world.cover(`handover-to-${store}`);
+    this.authority = store;
+    this.#greatestTerm = Math.max(this.#greatestTerm, term);
+    if (store === "redis") {
+      for (const truth of [...this.records.values(), ...this.counters.values()]) truth.returned();
+      return;
+    }
+    const rows = this.world.postgres;
+    for (const truth of this.records.values()) {
+      const row = rows.records(records).get(truth.id);
+      const live = row ?? { bytes: null, expiresAt: null, stamp: 0 };
+      // What expired is nothing, whether the mirror holds it as expired or as its delete.
+      const [before, after] = [truth.live("redis"), this.world.postgres.isPast(live.expiresAt) ? null : live.bytes];
+      if (!sameBytes(before, after) || (after && live.expiresAt !== truth.current.expiresAt)) {
+        truth.settle(live, "a handover carries every write", this.loss === null);
+      }
+    }
+    for (const truth of this.counters.values())
+      truth.handedOver(rows.counters(counters).get(truth.id), this.loss !== null);
+    this.loss = null;
+  }
+
+  redisLostMemory(kind: "some" | "all"): void {
+    if (this.authority === "redis") this.loss = kind;
+    this.bareTrusted = kind === "all";
+  }
+
+  redisClaimed(claim: MemoryClaim): void {
+    const fence = this.world.redis.control.fence;
+    if (!fence || fence.term !== claim.term || fence.runId !== this.world.redis.runId) return;
+    if (!claim.agreed) this.world.cover("claimed-without-postgres");
+    if (this.world.sequence > 1 && claim.role === "mirror") this.world.cover("mirror-memory-claimed");
+    const kind = this.loss ?? this.alone?.kind;
+    if (!kind || fence.role !== "authority") return;
+    // Behind Postgres's term this isn't the last word: whoever finds the terms unequal claims again.
+    if (claim.agreed && (this.world.postgres.control.fence?.term ?? 0) > claim.term) return;
+    this.world.cover("authority-memory-claimed");
+    this.loss = null;
+    for (const truth of this.records.values()) this.#settleRecord(truth, kind, claim.agreed);
+    for (const truth of this.counters.values()) {
+      truth.afterLoss(kind, claim.agreed ? this.world.postgres.counters(counters).get(truth.id) : undefined);
+    }
+    this.alone = claim.agreed ? null : { kind, since: this.world.sequence };
+  }
+
+  /** The newest state that either store still has, but for what a bypass writer did to it since. */
+  #settleRecord(truth: RecordTruth, kind: "some" | "all", withPostgres: boolean): void {
+    const { value, expiresAt, companion } = redisRecord(this.world, truth.id);
+    const row = withPostgres ? this.world.postgres.records(records).get(truth.id) : undefined;
+    // What a bypass writer did to a Redis that served alone was no part of the loss.
+    if (this.alone && truth.current.stamp === 0 && truth.current.from > this.alone.since) return;
+    const nothing = { bytes: null, expiresAt: null, stamp: 0 };
+    let winner: { bytes: Buffer | null; expiresAt: number | null; stamp: number };
+    if (!companion) {
+      const stands = value ? { bytes: value, expiresAt, stamp: 0 } : null;
+      winner = stands && (kind === "all" || !row?.stamp) ? stands : (row ?? nothing);
+    } else {
+      const changed = value !== null && (!sameBytes(value, companion.bytes) || expiresAt !== companion.expiresAt);
+      const vanished = value === null && companion.bytes !== null && !this.world.redis.isPast(companion.expiresAt);
+      if (row && row.stamp > companion.stamp) winner = row;
+      else if (changed) winner = { bytes: value, expiresAt, stamp: 0 };
+      else
+        winner = vanished
+          ? nothing
+          : { bytes: companion.bytes, expiresAt: companion.expiresAt, stamp: companion.stamp };
+    }
+    truth.settle(winner, "after a memory loss the newest survives", false);
+  }
+
+  afterEffect(): void {
+    if (this.world.violation) return;
+    for (const truth of this.records.values()) checkRecords(this, truth);
+    for (const truth of this.counters.values()) checkCounters(this, truth);
+  }
+}

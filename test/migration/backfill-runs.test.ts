@@ -1,0 +1,207 @@
+/** Runs of the backfill that are stopped, killed, refused, run at once or outlive an outage. */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { StrategyError } from "../../src/errors.js";
+import { backfill } from "../../src/migration/backfill.js";
+import { DistinctKeys } from "../../src/migration/distinct-keys.js";
+import { closeContext } from "../../src/migration/migration-context.js";
+import { openContext } from "../../src/migration/open-context.js";
+import { RedisStore } from "../../src/stores/redis/redis-store.js";
+import { waitFor } from "../support/wait-for.js";
+import { type Fixture, signUp, useFixture } from "./fixture.js";
+
+const fixture = useFixture();
+const PEOPLE = 500;
+
+async function writePeople({ redis }: Fixture, people = PEOPLE): Promise<void> {
+  const pipeline = redis.pipeline();
+  for (let n = 0; n < people; n++) pipeline.set(`threadr:email:person${n}@example.org`, signUp({ n }));
+  await pipeline.exec();
+}
+
+async function copied(): Promise<number> {
+  const [row] = await fixture().sql`SELECT count(*)::int AS count FROM users`;
+  return row?.count as number;
+}
+
+test("stops after the page under way, and goes on from there", async () => {
+  await writePeople(fixture());
+  const stop = new AbortController();
+  const first = await backfill(fixture().context, {
+    pageSize: 20,
+    signal: stop.signal,
+    onProgress: ({ seen }) => seen >= 100 && stop.abort(),
+  });
+  expect(first.state).toBe("stopped");
+  expect(first.addsUp).toBe(true);
+  expect(first.counts.seen).toBeGreaterThanOrEqual(100);
+  expect(first.counts.seen).toBeLessThan(PEOPLE);
+  expect(await copied()).toBe(first.counts.copied);
+  const second = await backfill(fixture().context, { pageSize: 20 });
+  expect(second).toMatchObject({ state: "finished", resumed: true, runId: first.runId, addsUp: true });
+  expect(second.counts).toMatchObject({ seen: PEOPLE, copied: PEOPLE });
+});
+
+test("begins anew on request, and for another plan", async () => {
+  await writePeople(fixture());
+  const stop = new AbortController();
+  const options = { pageSize: 20, signal: stop.signal, onProgress: () => stop.abort() };
+  const first = await backfill(fixture().context, options);
+  expect(await backfill(fixture().context, { collections: ["users"] })).toMatchObject({
+    resumed: false,
+    state: "finished",
+  });
+  const second = await backfill(fixture().context, { restart: true });
+  expect(second).toMatchObject({ resumed: false, counts: { seen: PEOPLE, unchanged: PEOPLE } });
+  expect(second.runId).not.toBe(first.runId);
+  const runs = await fixture().sql`SELECT state FROM dual_write_backfill_runs WHERE finished_at IS NULL`;
+  expect(runs).toHaveLength(0);
+});
+
+describe("killed at any point", () => {
+  test.each([1, 3])(
+    "and run again, it loses nothing and doesn't count twice (kill %i)",
+    async (n) => {
+      await writePeople(fixture());
+      const child = startChild(fixture());
+      await waitFor(async () => (await copied()) >= n * 75, { timeoutMs: 60_000 });
+      child.kill("SIGKILL");
+      await new Promise((resolve) => child.once("exit", resolve));
+      const report = await backfill(fixture().context, { pageSize: 10 });
+      expect(report).toMatchObject({ state: "finished", resumed: true, addsUp: true, counts: { seen: PEOPLE } });
+      expect(report.counts.copied + report.counts.unchanged).toBe(PEOPLE);
+      expect(await copied()).toBe(PEOPLE);
+    },
+    120_000,
+  );
+});
+
+function startChild({ urls }: Fixture): ChildProcess {
+  const program = fileURLToPath(new URL("backfill-process.ts", import.meta.url));
+  return fork(program, [urls.redis, urls.postgres], { execArgv: ["--import", "tsx"], stdio: "ignore" });
+}
+
+test("runs at the same time copy everything once and both come to their end", async () => {
+  await writePeople(fixture());
+  const { urls } = fixture();
+  const other = await openContext({ redis: urls.redis, postgres: urls.postgres });
+  try {
+    const reports = await Promise.all([
+      backfill(fixture().context, { pageSize: 20 }),
+      backfill(other, { pageSize: 20 }),
+    ]);
+    for (const report of reports) {
+      expect(report).toMatchObject({ state: "finished", addsUp: true, counts: { seen: PEOPLE } });
+      expect(report.counts.copied + report.counts.unchanged).toBe(PEOPLE);
+    }
+    expect(reports[0].runId).not.toBe(reports[1].runId);
+  } finally {
+    await closeContext(other);
+  }
+});
+
+test("is refused while Postgres is the authority", async () => {
+  const { context, redis } = fixture();
+  const term = await fixture().term();
+  await redis.set("threadr:email:ann@example.org", signUp());
+  await context.redis.store.closeFence(term);
+  await context.postgres.store.openFence(term + 1);
+  await context.redis.store.raiseFence(term + 1);
+  await expect(backfill(context)).rejects.toThrow(StrategyError);
+  await expect(backfill(context)).rejects.toThrow(/Postgres is the authority/);
+  expect(await copied()).toBe(0);
+});
+
+test("names a collection that isn't there, and a rate that isn't one", async () => {
+  await expect(backfill(fixture().context, { collections: ["user"], rate: 0 })).rejects.toThrow(
+    /there is no "user"[\s\S]*rate: a number from 1/,
+  );
+});
+
+test("begins anew after Redis restarted, and fills what it lost from Postgres first", async () => {
+  const { context, redis } = fixture();
+  await writePeople(fixture());
+  const stop = new AbortController();
+  const first = await backfill(context, {
+    pageSize: 20,
+    signal: stop.signal,
+    onProgress: ({ seen }) => seen >= 100 && stop.abort(),
+  });
+  await fixture().restartRedis();
+  await waitFor(() => redis.ping());
+  const second = await backfill(context);
+  expect(second).toMatchObject({ state: "finished", resumed: false, addsUp: true, counts: { seen: PEOPLE } });
+  expect(second.runId).not.toBe(first.runId);
+  expect(await copied()).toBe(PEOPLE);
+});
+
+test("keeps to a rate", async () => {
+  await writePeople(fixture(), 60);
+  const began = performance.now();
+  await backfill(fixture().context, { rate: 100, pageSize: 10 });
+  expect(performance.now() - began).toBeGreaterThan(500);
+});
+
+test("says how far it is, with rate and time left", async () => {
+  await writePeople(fixture());
+  const told: { phase: string; seen: number; scanned: number; total: number; rate: number; etaMs: number | null }[] =
+    [];
+  await backfill(fixture().context, { pageSize: 50, onProgress: (progress) => told.push(progress) });
+  const copying = told.filter(({ phase }) => phase === "copy");
+  expect(copying.length).toBeGreaterThan(3);
+  expect(copying.every(({ total, scanned }) => total >= PEOPLE && scanned <= total)).toBe(true);
+  expect(copying.some(({ rate, etaMs }) => rate > 0 && etaMs !== null)).toBe(true);
+  expect(told.map(({ phase }) => phase)).toContain("drain");
+  expect(told.at(-1)).toMatchObject({ phase: "finish", seen: PEOPLE });
+});
+
+describe("a repair log that overflowed", () => {
+  test("is made good: also deletes that it left out are carried over", async () => {
+    const { context, redis, urls } = fixture();
+    const users = fixture().records("users");
+    const id = "gone@example.org";
+    await redis.set(`threadr:email:${id}`, signUp());
+    await backfill(context);
+    const small = await RedisStore.connect({ redis: urls.redis, logLimit: 1 });
+    try {
+      const term = await fixture().term();
+      const write = (one: string, bytes: Buffer | null) =>
+        small.writeRecords(users, term, [{ id: one, bytes, expiresAt: null, operationId: `write-${one}` }]);
+      await write("first@example.org", Buffer.from(signUp()));
+      await write(id, null);
+      expect(await small.logStatus(users)).toMatchObject({ overflowed: true });
+    } finally {
+      await small.close();
+    }
+    expect(await fixture().row("users", id)).toMatchObject({ bytes: signUp() });
+    const report = await backfill(context);
+    expect(report).toMatchObject({ deletes: 1, overflowed: [] });
+    expect(await fixture().row("users", id)).toMatchObject({ bytes: null });
+    expect(await context.redis.store.logStatus(users)).toMatchObject({ overflowed: false, entries: 0 });
+  });
+
+  test("during the run leaves its collection incomplete", async () => {
+    const { context } = fixture();
+    await writePeople(fixture());
+    await fixture().term();
+    const report = await backfill(context, {
+      pageSize: 50,
+      onProgress: ({ phase }) =>
+        phase === "copy" && void fixture().redis.set("dual-write:overflow:users", "1234567890123456"),
+    });
+    expect(report.overflowed).toEqual(["users"]);
+    expect(report.complete).not.toContain("users");
+    expect(await fixture().redis.get("dual-write:overflow:users")).toBe("1234567890123456");
+    expect(await backfill(context)).toMatchObject({ overflowed: [] });
+  });
+});
+
+test("distinct keys are told from repeated ones within their memory, and it says when it is full", () => {
+  const keys = new DistinctKeys(1 << 13);
+  for (let n = 0; n < 6000; n++) expect(keys.add(Buffer.from(`key:${n}`))).toBe(true);
+  for (let n = 0; n < 6000; n++) expect(keys.add(Buffer.from(`key:${n}`))).toBe(false);
+  expect(keys.exact).toBe(true);
+  for (let n = 6000; n < 7000; n++) keys.add(Buffer.from(`key:${n}`));
+  expect(keys.exact).toBe(false);
+});

@@ -37,11 +37,11 @@ export type { OpenedCollections, SetStrategyOptions } from "./facade/dual-write-
 export { DualWriteStore } from "./facade/dual-write-store.js";
 export type { Health, StoreHealth } from "./facade/health.js";
 export type { CollectionDefinition, DualWriteOptions } from "./facade/options.js";
-export type { BackfillOptions, BackfillReport } from "./migration/backfill.js";
+export type { BackfillOptions, BackfillReport } from "./migration/backfill/backfill.js";
 export { Migration } from "./migration/migration.js";
 export type { MigrationOptions } from "./migration/open-context.js";
-export type { MigrationStatus } from "./migration/status.js";
-export type { VerifyOptions, VerifyReport } from "./migration/verify.js";
+export type { MigrationStatus } from "./migration/status/status.js";
+export type { VerifyOptions, VerifyReport } from "./migration/verify/verify.js";
 export { counterSyncColumns, syncColumns } from "./schema/sync-columns.js";
 export type { Priority, SetMembership } from "./stores/collection.js";
 export type { CallOptions } from "./stores/operation.js";

@@ -1,11 +1,11 @@
 /** The migration beside the application: opens both stores as an observer and runs what moves and checks data. */
 import { applySchema } from "../schema/migrate.js";
 import { giveUpRedis, takeRedisBack } from "../strategy/give-up.js";
-import { type BackfillOptions, type BackfillReport, backfill } from "./backfill.js";
+import { type BackfillOptions, type BackfillReport, backfill } from "./backfill/backfill.js";
 import { closeContext, type MigrationContext } from "./migration-context.js";
 import { type MigrationOptions, openContext } from "./open-context.js";
-import { type MigrationStatus, readStatus } from "./status.js";
-import { type VerifyOptions, type VerifyReport, verify } from "./verify.js";
+import { type MigrationStatus, readStatus } from "./status/status.js";
+import { type VerifyOptions, type VerifyReport, verify } from "./verify/verify.js";
 
 export type { MigrationOptions } from "./open-context.js";
 

@@ -1,8 +1,8 @@
 /** Backfill over the migration's own page copies, and verify at the level of the port, in its smallest form. */
 import { difference } from "../../src/engine/comparison.js";
 import type { BoundRecords } from "../../src/engine/define-records.js";
-import { copyCounterPage, readCounterPage } from "../../src/migration/copy-counters.js";
-import { copyRecordPage, readRecordPage } from "../../src/migration/copy-records.js";
+import { copyCounterPage, readCounterPage } from "../../src/migration/backfill/copy-counters.js";
+import { copyRecordPage, readRecordPage } from "../../src/migration/backfill/copy-records.js";
 import type { BothStores } from "../../src/migration/migration-context.js";
 import { redisReign } from "../../src/migration/redis-authority.js";
 import type { RedisSide } from "../../src/stores/sides.js";

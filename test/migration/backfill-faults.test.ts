@@ -1,9 +1,9 @@
 /** The backfill over a network that breaks: it waits, repeats, and ends as if nothing had happened. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { backfill } from "../../src/migration/backfill.js";
+import { backfill } from "../../src/migration/backfill/backfill.js";
 import { type BothStores, closeContext, withRedis } from "../../src/migration/migration-context.js";
 import { openContext } from "../../src/migration/open-context.js";
-import { verify } from "../../src/migration/verify.js";
+import { verify } from "../../src/migration/verify/verify.js";
 import { type ProxyMode, startProxy, type TcpProxy } from "../servers/tcp-proxy.js";
 import { signUp, useFixture } from "./fixture.js";
 

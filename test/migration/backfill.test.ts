@@ -1,7 +1,7 @@
 /** The backfill of a legacy keyspace that stands still: what becomes of each kind of key, and of a second run. */
 import { describe, expect, test } from "vitest";
-import { type BackfillReport, backfill } from "../../src/migration/backfill.js";
-import { OUTCOMES, type Outcome } from "../../src/migration/tally.js";
+import { type BackfillReport, backfill } from "../../src/migration/backfill/backfill.js";
+import { OUTCOMES, type Outcome } from "../../src/migration/run/tally.js";
 import { DAY, type Fixture, signUp, useFixture } from "./fixture.js";
 import { ODDITIES } from "./legacy-oddities.js";
 

@@ -1,7 +1,7 @@
 /** What trips a naive reader of the legacy keyspace, each by its name, with the end it has to come to. */
 import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
-import type { Outcome } from "../../src/migration/tally.js";
+import type { Outcome } from "../../src/migration/run/tally.js";
 import { signUp } from "./fixture.js";
 
 export interface Oddity {

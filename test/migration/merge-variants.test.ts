@@ -1,7 +1,7 @@
 /** Two spellings of an email become one record, or one counter, once. */
 import { describe, expect, test } from "vitest";
-import { backfill } from "../../src/migration/backfill.js";
-import { verify } from "../../src/migration/verify.js";
+import { backfill } from "../../src/migration/backfill/backfill.js";
+import { verify } from "../../src/migration/verify/verify.js";
 import { DAY, signUp, useFixture } from "./fixture.js";
 
 const fixture = useFixture();

@@ -3,8 +3,8 @@ import { pgTable, text } from "drizzle-orm/pg-core";
 import { expect, test } from "vitest";
 import { defineCounters } from "../../src/engine/define-counters.js";
 import { defineRecords } from "../../src/engine/define-records.js";
-import { backfill } from "../../src/migration/backfill.js";
-import { verify } from "../../src/migration/verify.js";
+import { backfill } from "../../src/migration/backfill/backfill.js";
+import { verify } from "../../src/migration/verify/verify.js";
 import { counterSyncColumns, syncColumns } from "../../src/schema/sync-columns.js";
 import { useFixture } from "./fixture.js";
 

@@ -1,11 +1,11 @@
 /** Pace, progress, counts and names: what needs no server. */
 import { describe, expect, test, vi } from "vitest";
 import { AuthorityUnavailableError, FencedError } from "../../src/errors.js";
-import { NamePatterns } from "../../src/migration/name-pattern.js";
-import { Pace, paceIssues } from "../../src/migration/pace.js";
-import { persist } from "../../src/migration/persist.js";
-import { RateMeter } from "../../src/migration/progress.js";
-import { Tally } from "../../src/migration/tally.js";
+import { NamePatterns } from "../../src/migration/keyspace/name-pattern.js";
+import { Pace, paceIssues } from "../../src/migration/run/pace.js";
+import { persist } from "../../src/migration/run/persist.js";
+import { RateMeter } from "../../src/migration/run/progress.js";
+import { Tally } from "../../src/migration/run/tally.js";
 
 describe("the pace", () => {
   test("rests as long as a rate asks for", () => {

@@ -1,8 +1,8 @@
 /** The second look: what a repair log explains is no difference, what nothing explains is one. */
 import { expect, test } from "vitest";
-import { backfill } from "../../src/migration/backfill.js";
-import { SecondLook } from "../../src/migration/second-look.js";
-import { lookAtBoth } from "../../src/migration/side-by-side.js";
+import { backfill } from "../../src/migration/backfill/backfill.js";
+import { SecondLook } from "../../src/migration/verify/second-look.js";
+import { lookAtBoth } from "../../src/migration/verify/side-by-side.js";
 import { signUp, useFixture } from "./fixture.js";
 
 const fixture = useFixture();

@@ -1,10 +1,10 @@
 /** The status: what the stores know, and what is known when one of them is away. */
 import { expect, test } from "vitest";
-import { backfill } from "../../src/migration/backfill.js";
+import { backfill } from "../../src/migration/backfill/backfill.js";
 import { closeContext } from "../../src/migration/migration-context.js";
 import { openContext } from "../../src/migration/open-context.js";
-import { readStatus } from "../../src/migration/status.js";
-import { verify } from "../../src/migration/verify.js";
+import { readStatus } from "../../src/migration/status/status.js";
+import { verify } from "../../src/migration/verify/verify.js";
 import { signUp, useFixture } from "./fixture.js";
 
 const fixture = useFixture();

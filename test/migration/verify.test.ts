@@ -1,9 +1,9 @@
 /** The verify on real servers: what is a difference and what isn't, and how each kind is healed. */
 import { describe, expect, test } from "vitest";
 import { AuthorityUnavailableError } from "../../src/errors.js";
-import { backfill } from "../../src/migration/backfill.js";
-import type { FindingKind } from "../../src/migration/findings.js";
-import { verify } from "../../src/migration/verify.js";
+import { backfill } from "../../src/migration/backfill/backfill.js";
+import type { FindingKind } from "../../src/migration/verify/findings.js";
+import { verify } from "../../src/migration/verify/verify.js";
 import type { RecordState } from "../../src/stores/state.js";
 import { DAY, type Fixture, signUp, useFixture } from "./fixture.js";
 import { ODDITIES } from "./legacy-oddities.js";

@@ -1,7 +1,7 @@
 /** `dual-write backfill`: copies what stood in Redis before. */
 import { Command } from "commander";
-import type { BackfillReport } from "../../migration/backfill.js";
-import { OUTCOMES } from "../../migration/tally.js";
+import type { BackfillReport } from "../../migration/backfill/backfill.js";
+import { OUTCOMES } from "../../migration/run/tally.js";
 import { EXIT } from "../exit-codes.js";
 import { wholeNumber } from "../numbers.js";
 import { duration, table } from "../output.js";

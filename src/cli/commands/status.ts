@@ -1,6 +1,6 @@
 /** `dual-write status`: where the migration stands. */
 import { Command } from "commander";
-import type { MigrationStatus } from "../../migration/status.js";
+import type { MigrationStatus } from "../../migration/status/status.js";
 import { EXIT } from "../exit-codes.js";
 import { duration, table } from "../output.js";
 import { type CommonOptions, runSession, withCommonOptions } from "../session.js";

@@ -1,6 +1,6 @@
 /** `dual-write verify`: compares all of both stores, both ways. */
 import { Command } from "commander";
-import type { VerifyReport } from "../../migration/verify.js";
+import type { VerifyReport } from "../../migration/verify/verify.js";
 import { EXIT } from "../exit-codes.js";
 import { wholeNumber } from "../numbers.js";
 import { duration, table } from "../output.js";

@@ -1,0 +1,41 @@
+/** Keeps the rejects list in step with the keys' ends: what is set aside gets a row, what is well again loses it. */
+
+import type { MigrationContext } from "../migration-context.js";
+import type { KeyEnd } from "./copy-page.js";
+
+export class RejectsList {
+  readonly #evidence: MigrationContext["evidence"];
+  /** Whether the list may hold anything; most runs never have to ask again. */
+  #mayHold: boolean | undefined;
+
+  constructor({ evidence }: MigrationContext) {
+    this.#evidence = evidence;
+  }
+
+  async keep(ends: readonly KeyEnd[], source: string): Promise<void> {
+    const rejects = ends.flatMap(({ key, of, ending }) =>
+      ending.outcome === "setAside"
+        ? [{ collection: of, key: key.toString(), reason: ending.reason, value: ending.value, source }]
+        : [],
+    );
+    this.#mayHold ??= (await this.#evidence.rejectCount()) > 0;
+    if (rejects.length > 0) {
+      await this.#evidence.setAsideAll(rejects);
+      this.#mayHold = true;
+    }
+    if (!this.#mayHold) return;
+    for (const [collection, keys] of wellAgain(ends)) await this.#evidence.takeBackAll(collection, keys);
+  }
+}
+
+/** By collection. A key that is gone stays on the list: nobody said that it was put right. */
+function wellAgain(ends: readonly KeyEnd[]): Map<string, string[]> {
+  const keys = new Map<string, string[]>();
+  for (const { key, of, ending } of ends) {
+    if (ending.outcome === "setAside" || ending.outcome === "ignored" || ending.outcome === "expired") continue;
+    const known = keys.get(of);
+    if (known) known.push(key.toString());
+    else keys.set(of, [key.toString()]);
+  }
+  return keys;
+}

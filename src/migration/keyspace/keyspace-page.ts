@@ -1,0 +1,115 @@
+/** Reads a page of the keyspace: one step of SCAN, and what stands under the keys it gave. */
+import type { BoundCounters } from "../../engine/define-counters.js";
+import type { BoundRecords } from "../../engine/define-records.js";
+import { type CounterPage, readCounterPage } from "../backfill/copy-counters.js";
+import { type RecordPage, readRecordPage } from "../backfill/copy-records.js";
+import type { VariantKey } from "../merge/merge-variants.js";
+import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
+import type { KeySorter } from "./key-sorter.js";
+
+/** The keys of a page by what they are; a key occurs once. */
+export interface Listing {
+  /** Where the next page begins; null at the end. */
+  readonly next: string | null;
+  /** Keys that SCAN gave, with the library's own. */
+  readonly scanned: number;
+  /** All of them but the library's own. */
+  readonly keys: readonly Buffer[];
+  readonly records: ReadonlyMap<BoundRecords<unknown>, readonly string[]>;
+  readonly counters: ReadonlyMap<BoundCounters, readonly string[]>;
+  readonly variants: readonly VariantKey[];
+  readonly ignored: readonly { readonly key: Buffer; readonly pattern: string }[];
+  readonly odd: readonly { readonly key: Buffer; readonly collection: BoundCollection; readonly reason: string }[];
+  readonly hasStatistics: boolean;
+  /** Records and counters that a companion stands for. */
+  readonly companions: ReadonlyMap<BoundCollection, readonly string[]>;
+}
+
+/** What stands under a listing's keys, as read in one term. */
+export interface States {
+  readonly term: number;
+  readonly records: readonly RecordPage[];
+  readonly counters: readonly CounterPage[];
+  /** Postgres's clock at the reading, milliseconds since the epoch, and this process's monotonic one. */
+  readonly read: { readonly now: number; readonly at: number };
+}
+
+/** Redis is another server, or began anew: a place in the old one's keyspace means nothing to it. */
+export class ServerChangedError extends Error {
+  override readonly name = "ServerChangedError";
+}
+
+/** Names the server and database that is read; a cursor is worthless on another one. @throws NotConnectedError */
+export function serverOf(context: BothStores): string {
+  const { connection } = context.redis.store;
+  return `${connection.runId}/${connection.client.options.db ?? 0}`;
+}
+
+/**
+ * The whole keyspace in one pass, without MATCH: the server walks through all keys for each pattern anyway, so one pass costs a
+ * sixth of six, and only so keys are seen that no pattern names.
+ * @throws ServerChangedError
+ */
+export async function listPage(
+  context: BothStores,
+  sorter: KeySorter,
+  server: string,
+  cursor: string,
+  count: number,
+): Promise<Listing> {
+  const [next, keys] = await context.redis.attempt(async ({ connection }) => {
+    if (serverOf(context) !== server) throw new ServerChangedError("Redis restarted while it was listed.");
+    return connection.client.scanBuffer(cursor, "COUNT", count);
+  }, PAGE_MS);
+  const records = new Map<BoundRecords<unknown>, string[]>();
+  const counters = new Map<BoundCounters, string[]>();
+  const companions = new Map<BoundCollection, string[]>();
+  const variants: VariantKey[] = [];
+  const ignored: { key: Buffer; pattern: string }[] = [];
+  const odd: { key: Buffer; collection: BoundCollection; reason: string }[] = [];
+  const legacy: Buffer[] = [];
+  let hasStatistics = false;
+  const distinct = new Map(keys.map((key) => [key.toString("latin1"), key]));
+  for (const key of distinct.values()) {
+    const sorted = sorter.sort(key);
+    if (sorted.kind !== "own") legacy.push(key);
+    if (sorted.kind === "records") append(records, sorted.collection, sorted.id);
+    else if (sorted.kind === "counters") append(counters, sorted.collection, sorted.id);
+    else if (sorted.kind === "variant")
+      variants.push({ key: key.toString(), collection: sorted.collection, id: sorted.id });
+    else if (sorted.kind === "ignored") ignored.push({ key, pattern: sorted.pattern });
+    else if (sorted.kind === "odd") odd.push({ key, collection: sorted.collection, reason: sorted.reason });
+    else if (sorted.kind === "statistics") hasStatistics = true;
+    else if (sorted.of) append(companions, sorted.of.collection, sorted.of.id);
+  }
+  const end = next.toString();
+  return {
+    next: end === "0" ? null : end,
+    scanned: keys.length,
+    keys: legacy,
+    records,
+    counters,
+    variants,
+    ignored,
+    odd,
+    hasStatistics,
+    companions,
+  };
+}
+
+/** @throws FencedError when `term` isn't Redis's any more */
+export async function readStates(context: BothStores, listing: Listing, term: number): Promise<States> {
+  const at = performance.now();
+  const [records, counters, now] = await Promise.all([
+    Promise.all([...listing.records].map(([collection, ids]) => readRecordPage(context, collection, ids, term))),
+    Promise.all([...listing.counters].map(([collection, ids]) => readCounterPage(context, collection, ids, term))),
+    context.postgres.attempt((store) => store.now(), PAGE_MS),
+  ]);
+  return { term, records, counters, read: { now, at } };
+}
+
+function append<K>(groups: Map<K, string[]>, key: K, id: string): void {
+  const ids = groups.get(key);
+  if (ids) ids.push(id);
+  else groups.set(key, [id]);
+}

@@ -1,0 +1,60 @@
+/** Makes the mirror's counters equal to the authority's again. */
+import type { BoundCounters } from "../../engine/define-counters.js";
+import type { Reign } from "../../engine/term-view.js";
+import { FencedError } from "../../errors.js";
+import { otherStore, type StoreName } from "../../stores/state.js";
+import type { HeldCounter } from "../../stores/store.js";
+import { type BothStores, PAGE_MS } from "../migration-context.js";
+import { lookAtBoth, sumOf } from "./side-by-side.js";
+
+/**
+ * The authority tells the mirror; Redis as the authority first adopts what bypass writers counted or began anew. Postgres as the
+ * authority overwrites what they count, but for a counter that was never stamped: nothing outdoes that in the mirror, so Postgres
+ * takes over what was counted.
+ * @throws FencedError when the reign has ended
+ */
+export async function repairCounters(
+  context: BothStores,
+  collection: BoundCounters,
+  ids: readonly string[],
+  reign: Reign,
+): Promise<void> {
+  await tell(context, collection, ids, reign.authority, reign);
+  if (reign.authority === "redis") return;
+  const pairs = await lookAtBoth(context, collection, ids);
+  const left = ids.filter((_, i) => {
+    const { redis, postgres } = pairs[i] as { redis: HeldCounter; postgres: HeldCounter };
+    return postgres.kind === "value" && postgres.stamp === 0 && sumOf(redis) > sumOf(postgres);
+  });
+  await tell(context, collection, left, "redis", reign);
+}
+
+async function tell(
+  context: BothStores,
+  collection: BoundCounters,
+  ids: readonly string[],
+  from: StoreName,
+  reign: Reign,
+): Promise<void> {
+  const adopt =
+    from === "redis" && reign.authority === "redis" ? ({ term: reign.term, mode: "bare" } as const) : undefined;
+  const { held } = await context[from].attempt((store) => store.inspectCounters(collection, ids, adopt), PAGE_MS);
+  const states = held.flatMap((one: HeldCounter, i) => {
+    const id = ids[i] as string;
+    if (one.kind === "value") return [{ id, state: one }];
+    return one.kind === "absent" && one.last ? [{ id, state: one.last }] : [];
+  });
+  if (states.length === 0) return;
+  const reply = await context[otherStore(from)].attempt(
+    (store) => store.applyCounters(collection, reign.term, states),
+    PAGE_MS,
+  );
+  if (reply.fenced) {
+    context.term.contradicted();
+    throw new FencedError("The authority changed during a repair.");
+  }
+  const told = states.flatMap(({ id, state }, i) =>
+    reply.results[i]?.kind === "rejected" ? [] : [{ id, stamp: state.stamp }],
+  );
+  await context[from].attempt((store) => store.clearLog(collection, told), PAGE_MS);
+}

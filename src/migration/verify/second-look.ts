@@ -1,0 +1,151 @@
+/** Looks a second time at what differed: only what stood still and no repair log explains is a difference. */
+import { otherStore, type StoreName } from "../../stores/state.js";
+import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
+import { rest } from "../run/pace.js";
+import type { Finding } from "./findings.js";
+import { bytesOf, differenceOf, issueOf, lookAtBoth, type Pair, stampOf, stoodStill } from "./side-by-side.js";
+
+interface Candidate {
+  readonly finding: Finding;
+  readonly pair: Pair;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Something differed at the first look. */
+export interface Suspect {
+  readonly collection: BoundCollection;
+  readonly id: string;
+  readonly first: Pair;
+  /** When it was looked at; a process's monotonic clock. */
+  readonly at: number;
+}
+
+/** What became of suspects; but for the findings, the names of their collections. */
+export interface Settled {
+  readonly findings: readonly Finding[];
+  /** The same by now, moving, or explained by a repair log. */
+  readonly passing: readonly string[];
+  readonly setAside: readonly string[];
+  /** The repair log was too long to be read: what it explains isn't known. */
+  readonly inconclusive: readonly string[];
+}
+
+const NOTHING_FOUND: Settled = { findings: [], passing: [], setAside: [], inconclusive: [] };
+
+/** At least this long between the looks. Milliseconds. */
+const APART_MS = 250;
+/** Entries of a repair log that are read. A longer log explains anything. */
+const LOG_LIMIT = 20_000;
+
+export class SecondLook {
+  readonly #context: BothStores;
+  readonly #authority: StoreName;
+
+  constructor(context: BothStores, authority: StoreName) {
+    this.#context = context;
+    this.#authority = authority;
+  }
+
+  /** The first look: what differs. */
+  suspects(collection: BoundCollection, ids: readonly string[], pairs: readonly Pair[], now: number): Suspect[] {
+    return ids.flatMap((id, i) => {
+      const first = pairs[i] as Pair;
+      return differenceOf(collection, first, this.#authority, now) === null
+        ? []
+        : [{ collection, id, first, at: performance.now() }];
+    });
+  }
+
+  /** The second look, so long after the first that what moves shows. May be repeated. */
+  async settle(suspects: readonly Suspect[], signal?: AbortSignal): Promise<Settled> {
+    if (suspects.length === 0) return NOTHING_FOUND;
+    const newest = Math.max(...suspects.map(({ at }) => at));
+    await rest(Math.max(0, newest + APART_MS - performance.now()), signal);
+    const settled: Settled[] = [];
+    for (const [collection, group] of byCollection(suspects)) settled.push(await this.#settle(collection, group));
+    return {
+      findings: settled.flatMap(({ findings }) => findings),
+      passing: settled.flatMap(({ passing }) => passing),
+      setAside: settled.flatMap(({ setAside }) => setAside),
+      inconclusive: settled.flatMap(({ inconclusive }) => inconclusive),
+    };
+  }
+
+  async #settle(collection: BoundCollection, suspects: readonly Suspect[]): Promise<Settled> {
+    // Before the looks: an entry that is made later belongs to a write that the looks see as a movement.
+    const logged = await this.#logged(collection);
+    const ids = suspects.map(({ id }) => id);
+    const [pairs, now] = await Promise.all([lookAtBoth(this.#context, collection, ids), presentMoment(this.#context)]);
+    const candidates: Candidate[] = [];
+    const passing: string[] = [];
+    for (const [i, { id, first }] of suspects.entries()) {
+      const second = pairs[i] as Pair;
+      const kind = differenceOf(collection, second, this.#authority, now);
+      if (kind === null || !stoodStill(first, second) || logged === "all" || logged.has(id)) {
+        passing.push(collection.name);
+        continue;
+      }
+      const isInvalid = kind !== "type" && issueOf(collection, id, second.redis) !== null;
+      candidates.push({
+        finding: {
+          kind: isInvalid ? "undecodable" : kind,
+          collection: collection.name,
+          id,
+          key: collection.redisKey(id),
+          redisStamp: stampOf(second.redis),
+          postgresStamp: stampOf(second.postgres),
+        },
+        pair: second,
+      });
+    }
+    const [findings, setAside] = await this.#withoutRejects(collection, candidates);
+    return { findings, passing, setAside, inconclusive: logged === "all" ? [collection.name] : [] };
+  }
+
+  /** A value that was set aside, and is still that value, is no difference: it is on its list. */
+  async #withoutRejects(collection: BoundCollection, candidates: readonly Candidate[]): Promise<[Finding[], string[]]> {
+    const rejects = await this.#context.evidence.knownRejects(
+      collection.name,
+      candidates.map(({ finding }) => finding.key),
+    );
+    const isKnown = ({ finding, pair }: Candidate) => {
+      const known = rejects.get(finding.key);
+      // What Postgres decides is no less true for something odd in the mirror.
+      if (known === undefined || (this.#authority === "postgres" && pair.postgres.kind === "value")) return false;
+      return pair.redis.kind === "unreadable" || (bytesOf(pair.redis)?.equals(known ?? NOTHING) ?? false);
+    };
+    const findings = candidates.filter((candidate) => !isKnown(candidate)).map(({ finding }) => finding);
+    return [findings, candidates.filter(isKnown).map(() => collection.name)];
+  }
+
+  /** Ids that either log has an entry of. */
+  async #logged(collection: BoundCollection): Promise<ReadonlySet<string> | "all"> {
+    const logs = await Promise.all(
+      [this.#authority, otherStore(this.#authority)].map((name) =>
+        this.#context[name].attempt((store) => store.readLog(collection, LOG_LIMIT), PAGE_MS),
+      ),
+    );
+    if (logs.some((log) => log.length === LOG_LIMIT)) return "all";
+    return new Set(logs.flat().map(({ id }) => id));
+  }
+}
+
+/** The later of the two servers' clocks. */
+export async function presentMoment(context: BothStores): Promise<number> {
+  const clocks = await Promise.all([
+    context.redis.attempt((store) => store.now(), PAGE_MS),
+    context.postgres.attempt((store) => store.now(), PAGE_MS),
+  ]);
+  return Math.max(...clocks);
+}
+
+function byCollection(suspects: readonly Suspect[]): Map<BoundCollection, Suspect[]> {
+  const groups = new Map<BoundCollection, Suspect[]>();
+  for (const suspect of suspects) {
+    const group = groups.get(suspect.collection);
+    if (group) group.push(suspect);
+    else groups.set(suspect.collection, [suspect]);
+  }
+  return groups;
+}

@@ -1,0 +1,193 @@
+/** One comparison of everything: Redis's keyspace against Postgres, then Postgres's rows against Redis. */
+import type { Reign } from "../../engine/term-view.js";
+import { FencedError } from "../../errors.js";
+import type { HeldCounter, HeldRecord, Page } from "../../stores/store.js";
+import type { KeySorter } from "../keyspace/key-sorter.js";
+import { type Listing, listPage } from "../keyspace/keyspace-page.js";
+import type { VariantKey } from "../merge/merge-variants.js";
+import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
+import { type Pace, rest } from "../run/pace.js";
+import { type Patience, persist } from "../run/persist.js";
+import type { Finding, Findings } from "./findings.js";
+import { presentMoment, SecondLook, type Suspect } from "./second-look.js";
+import { look, lookAtBoth, type Pair } from "./side-by-side.js";
+import { findUnmerged, stillUnmerged, type Unmerged } from "./unmerged-variants.js";
+
+export interface VerifyPassOptions extends Patience {
+  readonly reign: Reign;
+  readonly server: string;
+  readonly sorter: KeySorter;
+  readonly collections: readonly BoundCollection[];
+  readonly pageSize: number;
+  readonly pace: Pace;
+  readonly findings: Findings;
+  /** Told of what differs for good. */
+  readonly onFindings: (found: readonly Finding[], variants: readonly VariantKey[]) => Promise<void>;
+  readonly onPage: (phase: VerifyPhase, keys: number) => void;
+}
+
+export type VerifyPhase = "redis" | "postgres";
+
+/** What differed at the first look is gathered to this number before it is looked at again. */
+const BATCH = 500;
+/** At least this long between two looks. Milliseconds. */
+const APART_MS = 250;
+
+export class VerifyPass {
+  readonly #context: BothStores;
+  readonly #options: VerifyPassOptions;
+  readonly #second: SecondLook;
+  #suspects: Suspect[] = [];
+  #unmerged: Unmerged[] = [];
+  #odd: Listing["odd"][number][] = [];
+
+  constructor(context: BothStores, options: VerifyPassOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#second = new SecondLook(context, options.reign.authority);
+  }
+
+  /** @throws the signal's reason; FencedError when the authority moved; ServerChangedError */
+  async run(): Promise<void> {
+    await this.#redisSide();
+    for (const collection of this.#options.collections) await this.#postgresSide(collection);
+    await this.#settle();
+  }
+
+  async #redisSide(): Promise<void> {
+    const { server, sorter, pageSize, findings } = this.#options;
+    let cursor: string | null = "0";
+    while (cursor !== null) {
+      const began = performance.now();
+      const at: string = cursor;
+      const { listing, suspects, unmerged } = await this.#persist("Comparing", async () => {
+        const page = await listPage(this.#context, sorter, server, at, pageSize);
+        const now = await presentMoment(this.#context);
+        const found: Suspect[] = [];
+        for (const [collection, ids] of [...page.records, ...page.counters]) {
+          found.push(...this.#second.suspects(collection, ids, await lookAtBoth(this.#context, collection, ids), now));
+        }
+        return { listing: page, suspects: found, unmerged: await findUnmerged(this.#context, page.variants) };
+      });
+      for (const [collection, ids] of [...listing.records, ...listing.counters])
+        findings.compared(collection.name, ids.length);
+      for (const { collection } of [...listing.variants, ...listing.odd]) findings.compared(collection.name, 1);
+      this.#suspects.push(...suspects);
+      this.#unmerged.push(...unmerged);
+      this.#odd.push(...listing.odd);
+      await this.#afterPage("redis", listing.scanned, began);
+      cursor = listing.next;
+    }
+  }
+
+  /** Only what Redis hasn't got: the rest was compared from the other side. */
+  async #postgresSide(collection: BoundCollection): Promise<void> {
+    let after: string | null = null;
+    do {
+      const began = performance.now();
+      const at: string | null = after;
+      const { page, alone, now } = await this.#persist("Comparing", async () => {
+        const rows = await this.#pageOf(collection, at);
+        const live = rows.items.filter(({ held }) => held.kind === "value");
+        const theirs = await look(
+          this.#context,
+          "redis",
+          collection,
+          live.map(({ id }) => id),
+        );
+        const unanswered = live.flatMap(({ id, held }, i) => {
+          const redis = theirs[i] as Pair["redis"];
+          return redis.kind === "value" || redis.kind === "unreadable" ? [] : [{ id, pair: { redis, postgres: held } }];
+        });
+        return { page: rows, alone: unanswered, now: await presentMoment(this.#context) };
+      });
+      this.#options.findings.compared(collection.name, alone.length);
+      this.#suspects.push(
+        ...this.#second.suspects(
+          collection,
+          alone.map(({ id }) => id),
+          alone.map(({ pair }) => pair),
+          now,
+        ),
+      );
+      await this.#afterPage("postgres", page.items.length, began);
+      after = page.next;
+    } while (after !== null);
+  }
+
+  #pageOf(
+    collection: BoundCollection,
+    after: string | null,
+  ): Promise<Page<{ id: string; held: HeldRecord | HeldCounter }>> {
+    const { pageSize } = this.#options;
+    const { postgres } = this.#context;
+    return collection.kind === "records"
+      ? postgres.attempt((store) => store.pageRecords(collection, after, pageSize), PAGE_MS)
+      : postgres.attempt((store) => store.pageCounters(collection, after, pageSize), PAGE_MS);
+  }
+
+  async #afterPage(phase: VerifyPhase, keys: number, began: number): Promise<void> {
+    const { signal, pace, onPage } = this.#options;
+    signal?.throwIfAborted();
+    onPage(phase, keys);
+    if (this.#suspects.length + this.#unmerged.length + this.#odd.length >= BATCH) await this.#settle();
+    await rest(pace.restAfter(keys, performance.now() - began), signal);
+  }
+
+  async #settle(): Promise<void> {
+    const { signal, findings, onFindings } = this.#options;
+    const [suspects, unmerged, odd] = [this.#suspects.splice(0), this.#unmerged.splice(0), this.#odd.splice(0)];
+    const looked = performance.now();
+    const settled = await this.#persist("Looking a second time", () => this.#second.settle(suspects, signal));
+    if (unmerged.length > 0) await rest(Math.max(0, looked + APART_MS - performance.now()), signal);
+    const variants = await this.#persist("Looking a second time", () => stillUnmerged(this.#context, unmerged));
+    const odds = await this.#persist("Looking a second time", () => this.#oddFindings(odd));
+    for (const name of settled.passing) findings.passing(name, 1);
+    for (const name of settled.inconclusive) findings.inconclusive(name);
+    for (const name of [
+      ...settled.setAside,
+      ...variants.setAside.map(({ collection }) => collection.name),
+      ...odds.setAside,
+    ])
+      findings.setAside(name, 1);
+    const all = [...settled.findings, ...variants.findings, ...odds.findings];
+    for (const finding of all) findings.add(finding);
+    if (all.length > 0) await this.#persist("Repairing", () => onFindings(all, variants.variants));
+  }
+
+  async #oddFindings(odd: readonly Listing["odd"][number][]): Promise<{ findings: Finding[]; setAside: string[] }> {
+    const findings: Finding[] = [];
+    const setAside: string[] = [];
+    for (const { key, collection } of odd) {
+      const text = key.toString();
+      const known = await this.#context.evidence.knownRejects(collection.name, [text]);
+      if (known.has(text)) setAside.push(collection.name);
+      else
+        findings.push({
+          kind: "undecodable",
+          collection: collection.name,
+          id: text,
+          key: text,
+          redisStamp: null,
+          postgresStamp: null,
+          isOdd: true,
+        });
+    }
+    return { findings, setAside };
+  }
+
+  /** A term that ends is no outage to wait for: what was compared under it may not be compared any more. */
+  #persist<T>(what: string, step: () => Promise<T>): Promise<T> {
+    return persist(what, this.#options, () =>
+      step().catch((error) => Promise.reject(error instanceof FencedError ? new AuthorityMovedError(error) : error)),
+    );
+  }
+}
+
+/** The authority moved while its truth was compared with the mirror's. */
+export class AuthorityMovedError extends Error {
+  override readonly name = "AuthorityMovedError";
+  constructor(cause: unknown) {
+    super("The authority moved.", { cause });
+  }
+}

@@ -1,5 +1,7 @@
 /** The public surface, by name. Everything else is private. */
 
+export type { DualWriteConfig } from "./cli/define-config.js";
+export { defineConfig } from "./cli/define-config.js";
 export type { Access, AccessSource } from "./collections/access.js";
 export type { CheckAccessOptions, Person } from "./collections/access-check.js";
 export type { GrantHolder, GrantOptions, PremiumGrant } from "./collections/grant.js";
@@ -16,7 +18,8 @@ export { defineRecords } from "./engine/define-records.js";
 export type { DivergenceKind, DualWriteEvents, EventName } from "./engine/events.js";
 export type { KeyContext } from "./engine/key-pattern.js";
 export type { ReadOutcome } from "./engine/outcome.js";
-export type { Records, WriteOptions } from "./engine/records.js";
+export type { CreateOptions, UpdateOptions, WriteOptions } from "./engine/record-inputs.js";
+export type { Records } from "./engine/records.js";
 export type { DualWriteErrorOptions, GateCheck, Issue } from "./errors.js";
 export {
   AuthorityUnavailableError,

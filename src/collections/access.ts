@@ -108,7 +108,8 @@ function byGrant(grant: LegacyObject, source: "email_grant" | "ip_grant", now: D
   return { ...NONE, features: [], planName: PREMIUM.planName, status: "expired", ...end };
 }
 
-function endOfGrant(grant: LegacyObject, zone: string): Date | null {
+/** When a grant ends; null where it can't be told. */
+export function endOfGrant(grant: LegacyObject, zone: string): Date | null {
   const stated = parseLegacyDate(grant.expires_at, zone);
   if (stated) return stated;
   const granted = parseLegacyDate(grant.granted_at, zone);

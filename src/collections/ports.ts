@@ -1,15 +1,11 @@
 /** What the repositories need of the engine. The engine's `Records` and `Counters` have this shape; tests bring their own. */
 import type { ReadOutcome } from "../engine/outcome.js";
+import type { CreateOptions, UpdateOptions, WriteOptions } from "../engine/record-inputs.js";
 import type { CallOptions } from "../stores/operation.js";
 
 export type { ReadOutcome } from "../engine/outcome.js";
+export type { CreateOptions, UpdateOptions, WriteOptions } from "../engine/record-inputs.js";
 export type { CallOptions } from "../stores/operation.js";
-
-/** Options of a write: when the record ends, as a Date or in milliseconds since the epoch; null: never. */
-export interface WriteOptions extends CallOptions {
-  /** @default null for `put` and `create`, what stands for `update` */
-  readonly expiresAt?: Date | number | null;
-}
 
 /** One record of `putMany`. */
 export interface RecordEntry<T> {
@@ -29,12 +25,20 @@ export interface Records<T> {
   put(id: string, value: T, options?: WriteOptions): Promise<void>;
   /** All at once, as one operation. */
   putMany(entries: readonly RecordEntry<T>[], options?: CallOptions): Promise<void>;
-  /** False: something live stands already. */
-  create(id: string, value: T, options?: WriteOptions): Promise<boolean>;
+  /** False: something live stands already, there or under one of `unless`. */
+  create(id: string, value: T, options?: CreateOptions): Promise<boolean>;
   /** Compare-and-set: `change` may be called several times. Returns what stands then, null if there is nothing to change. */
-  update(id: string, change: (value: T) => T, options?: WriteOptions): Promise<T | null>;
+  update(id: string, change: (value: T) => T, options?: UpdateOptions<T>): Promise<T | null>;
+  /** The same for the record that has this second key, looked up within the operation. */
+  updateBy(
+    index: string,
+    value: string,
+    change: (value: T, id: string) => T,
+    options?: UpdateOptions<T>,
+  ): Promise<{ id: string; value: T } | null>;
   /** False: nothing stood. */
   delete(id: string, options?: CallOptions): Promise<boolean>;
+  deleteBy(index: string, value: string, options?: CallOptions): Promise<boolean>;
   /** @throws when it can't be known whether there is one */
   findBy(index: string, value: string, options?: CallOptions): Promise<{ id: string; value: T } | null>;
 }

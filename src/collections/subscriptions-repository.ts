@@ -1,5 +1,4 @@
 /** Subscriptions of users and premium grants to emails and addresses: write them, find them, and ask for access. */
-import { ConflictError } from "../errors.js";
 import type { Access } from "./access.js";
 import { type CheckAccessOptions, checkAccess, type Person } from "./access-check.js";
 import { toStored, toView } from "./fields.js";
@@ -9,9 +8,8 @@ import { DEFAULT_ZONE } from "./legacy-dates.js";
 import type { LegacyObject } from "./legacy-object.js";
 import type { CallOptions, Clock, Records } from "./ports.js";
 import { subscriptionExpiry } from "./retention.js";
-import { sharedDeadline } from "./shared-deadline.js";
 import { SUBSCRIPTION_FIELDS, type Subscription, type SubscriptionInput } from "./subscription-fields.js";
-import { type HolderValue, holderId, parseHolder, subscriptionIdOf } from "./subscriptions.js";
+import { type HolderValue, holderId, parseHolder } from "./subscriptions.js";
 
 export interface SubscriptionsRepositoryOptions {
   readonly records: Records<HolderValue>;
@@ -19,9 +17,6 @@ export interface SubscriptionsRepositoryOptions {
   /** The zone in which date-times are written, and read where they carry none. @default "UTC" */
   readonly zone?: string;
 }
-
-/** How often an update begins again because somebody else moved the period's end meanwhile. */
-const UPDATE_ATTEMPTS = 8;
 
 export class SubscriptionsRepository {
   readonly #records: Records<HolderValue>;
@@ -88,38 +83,15 @@ export class SubscriptionsRepository {
   ): Promise<Subscription | null> {
     requireName(subscriptionId, "subscriptionId");
     this.#stored(null, patch); // Refused before anything is sent.
-    const step = sharedDeadline(options);
-    for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt++) {
-      const found = await this.#records.findBy("subscriptionId", subscriptionId, step());
-      const userId = found && parseHolder(found.id)?.name;
-      if (!found || !userId) return null;
-      const change = this.#stored(userId, patch);
-      // How long the record is kept follows from both ends, of which the patch may have one: it is worked out from what
-      // was found, and checked against what is changed.
-      const now = this.#clock.now();
-      const expiresAt = subscriptionExpiry({ ...found.value, ...change }, now, this.#zone);
-      try {
-        const value = await this.#records.update(
-          found.id,
-          (stored) => {
-            const next = { ...stored, ...change };
-            const asFound =
-              subscriptionIdOf(found.id, stored) === subscriptionId &&
-              subscriptionExpiry(next, now, this.#zone) === expiresAt;
-            if (!asFound) throw new NotAsFound();
-            return next;
-          },
-          { ...step(), expiresAt },
-        );
-        return value && view(found.id, value);
-      } catch (error) {
-        if (!(error instanceof NotAsFound)) throw error;
-      }
-    }
-    throw new ConflictError(
-      "The subscription kept changing while it was updated; nothing was applied. Retry it.",
-      options,
+    const now = this.#clock.now();
+    const changed = await this.#records.updateBy(
+      "subscriptionId",
+      subscriptionId,
+      (stored, id) => ({ ...stored, ...this.#stored(parseHolder(id)?.name ?? null, patch) }),
+      // How long the record is kept follows from both ends, of which the patch may have one.
+      { ...options, expiresAt: (value) => subscriptionExpiry(value, now, this.#zone) },
     );
+    return changed && view(changed.id, changed.value);
   }
 
   /** Sets the status `inactive` and nothing else. As updateBySubscriptionId. */
@@ -157,9 +129,6 @@ export class SubscriptionsRepository {
     return toStored(fields, SUBSCRIPTION_FIELDS, this.#zone);
   }
 }
-
-/** What was found by its subscription id isn't what stands when it is to be changed: look again. */
-class NotAsFound extends Error {}
 
 function view(id: string, stored: LegacyObject): Subscription {
   return { ...toView(stored, SUBSCRIPTION_FIELDS), userId: parseHolder(id)?.name ?? "" };

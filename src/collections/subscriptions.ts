@@ -84,7 +84,14 @@ export function subscriptionsCollection({ zone }: { readonly zone: string }): Re
   return defineRecords<HolderValue>({
     name: "subscriptions",
     priority: "critical",
-    redis: { key: redisKey, parse, pattern: ({ prefix }) => escapeGlob(prefix) + KEY_GLOB, codec: pythonJson(), sets },
+    redis: {
+      key: redisKey,
+      parse,
+      pattern: ({ prefix }) => escapeGlob(prefix) + KEY_GLOB,
+      examples: ["ip:{192.0.2.1}", "email:{ann@example.org}", "user:{42}"],
+      codec: pythonJson(),
+      sets,
+    },
     postgres: { table: subscriptions, id: subscriptions.holder, columns: (value, id) => columns(value, id, zone) },
     schema: objectSchema<HolderValue>(),
     indexes: {

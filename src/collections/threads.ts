@@ -33,6 +33,7 @@ export function threadsCollection(): RecordsDefinition<LegacyThread> {
         return ID.test(id) ? id : null;
       },
       pattern: ({ prefix }) => `${escapeGlob(prefix)}cache:[ut]*`,
+      examples: ["url:{https://example.org/post}", "text:{0123456789abcdef}"],
       codec: pythonJson(),
     },
     postgres: { table: threads, columns },

@@ -29,6 +29,7 @@ export function usageLogCollection({ zone }: { readonly zone: string }): Records
         return ID.test(id) ? id : null;
       },
       pattern: ({ prefix }) => `${escapeGlob(prefix)}usage:log:*`,
+      examples: ["{192.0.2.1:1780000000.5}"],
       codec: pythonJson(),
     },
     postgres: { table: usageLog, columns: (value, id) => columns(value, id, zone) },

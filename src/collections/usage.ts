@@ -82,6 +82,10 @@ export function usageCollection(): CountersDefinition {
       },
       // Neither `usage:log:…` nor `usage:stats`.
       pattern: ({ prefix }) => `${escapeGlob(prefix)}usage:[ieu]*:*ly:[0-9]*`,
+      examples: ["ip:{192.0.2.1}", "email:{ann@example.org}", "user:{42}"].flatMap((subject) => [
+        `${subject}:daily:{2026-11-20}`,
+        `${subject}:monthly:{2026-11}`,
+      ]),
     },
     postgres: {
       table: usageTracking,

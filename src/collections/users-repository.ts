@@ -88,10 +88,11 @@ export class UsersRepository {
       user_id: givenId(given) ?? derivedUserId(email),
     };
     const step = sharedDeadline(options);
-    const duplicate = () => new DuplicateEmailError("A user with this email exists already.", options);
-    if ((await this.#standsAsGiven(given.email as string, email, step())) !== null) throw duplicate();
     const expiresAt = now + SIGN_UP_TTL_SECONDS * 1000;
-    if (!(await this.#records.create(email, value, { ...step(), expiresAt }))) throw duplicate();
+    // A legacy key may have the email in the very spelling given.
+    const unless = given.email === email ? [] : [given.email as string];
+    if (!(await this.#records.create(email, value, { ...step(), expiresAt, unless })))
+      throw new DuplicateEmailError("A user with this email exists already.", options);
     // With an id of the caller's this may be a repetition, and what stands be what the first call wrote.
     const stands =
       options?.operationId === undefined ? value : await this.#records.get(email, step()).catch(() => null);
@@ -129,24 +130,18 @@ export class UsersRepository {
     options?: CallOptions,
   ): Promise<User | null> {
     if (typeof change !== "function") refuse("change", "a function from the user to the changed user is needed");
-    const step = sharedDeadline(options);
-    const found = await this.#records.findBy("id", requireName(id, "id"), step());
-    if (!found) return null;
-    const email = found.id;
-    try {
-      const value = await this.#records.update(email, (stored) => this.#changed(id, email, stored, change), step());
-      return value && view(email, value);
-    } catch (error) {
-      if (error instanceof OtherUser) return null;
-      throw error;
-    }
+    const changed = await this.#records.updateBy(
+      "id",
+      requireName(id, "id"),
+      (stored, email) => this.#changed(id, email, stored, change),
+      options,
+    );
+    return changed && view(changed.id, changed.value);
   }
 
   /** Deletes a user; false if there is none with this id. @throws ValidationError; AuthorityUnavailableError */
   async delete(id: string, options?: CallOptions): Promise<boolean> {
-    const step = sharedDeadline(options);
-    const found = await this.#records.findBy("id", requireName(id, "id"), step());
-    return found ? this.#records.delete(found.id, step()) : false;
+    return this.#records.deleteBy("id", requireName(id, "id"), options);
   }
 
   #changed(
@@ -155,7 +150,6 @@ export class UsersRepository {
     stored: LegacySignUp,
     change: (user: User) => UserFields<Date | string>,
   ): LegacySignUp {
-    if (idOfUser(email, stored) !== id) throw new OtherUser();
     const before = view(email, stored);
     const after = requireObject(change(structuredClone(before)), "user");
     const newId = givenId(after);
@@ -176,9 +170,6 @@ export class UsersRepository {
     return email === normal ? null : this.#records.get(email, options);
   }
 }
-
-/** The record found by an id came to be another user's before it could be changed. */
-class OtherUser extends Error {}
 
 function view(email: string, stored: LegacySignUp): User {
   return { id: idOfUser(email, stored), email, ...withoutIdentity(toView(stored, FIELDS)) };

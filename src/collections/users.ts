@@ -53,6 +53,7 @@ export function usersCollection({ zone }: { readonly zone: string }): RecordsDef
       key: (email, { prefix }) => `${prefix}email:${email}`,
       parse,
       pattern: ({ prefix }) => `${escapeGlob(prefix)}email:*`,
+      examples: ["{ann@example.org}"],
       codec: pythonJson(),
       sets: (email, value, { prefix }) => [
         { key: `${prefix}emails:list`, member: email, present: value !== null, ttlSeconds: SIGN_UP_TTL_SECONDS },

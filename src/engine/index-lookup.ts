@@ -8,29 +8,36 @@ import type { HeldRecord, Page } from "../stores/store.js";
 import { AuthorityReadError, readAuthority } from "./authority-read.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { fallback } from "./fallback.js";
-import { readRecords } from "./record-reader.js";
+import { type ReadSource, readRecords } from "./record-reader.js";
 
 export interface Found {
   readonly id: string;
   readonly bytes: Buffer;
 }
 
-/** @throws AuthorityUnavailableError when it can't be known whether there is one */
+/** @throws ValidationError for an index that the collection doesn't have */
+export function indexOf(collection: RecordCollection, index: string): RecordIndex {
+  const definition = collection.indexes[index];
+  if (definition) return definition;
+  const names = Object.keys(collection.indexes).join(", ") || "none";
+  throw new ValidationError([
+    { path: "index", message: `${collection.name} has no index "${index}"; it has: ${names}` },
+  ]);
+}
+
+/**
+ * `source`: whether the other store may answer while the authority is away, or the authority alone.
+ * @throws AuthorityUnavailableError when it can't be known whether there is one; AuthorityReadError where the authority alone was asked
+ */
 export async function findByIndex(
   context: EngineContext,
   collection: RecordCollection,
   index: string,
   value: string,
   operation: Operation,
+  source: ReadSource = "either",
 ): Promise<Found | null> {
-  const definition = collection.indexes[index];
-  if (!definition)
-    throw new ValidationError([
-      {
-        path: "index",
-        message: `${collection.name} has no index "${index}"; it has: ${Object.keys(collection.indexes).join(", ") || "none"}`,
-      },
-    ]);
+  const definition = indexOf(collection, index);
   const lookup = async () => {
     try {
       const { reply } = await readAuthority(context, operation, (guard) =>
@@ -38,7 +45,7 @@ export async function findByIndex(
       );
       return reply;
     } catch (error) {
-      if (!(error instanceof AuthorityReadError)) throw error;
+      if (!(error instanceof AuthorityReadError) || source === "authority") throw error;
       const { value: reply } = await fallback(
         context,
         operation,
@@ -52,7 +59,7 @@ export async function findByIndex(
     }
   };
   const reply = await lookup();
-  const found = await confirm(context, collection, definition, reply.ids, value, operation);
+  const found = await confirm(context, collection, definition, reply.ids, value, operation, source);
   if (found) return found;
   const authority = context.term.reign?.authority ?? "redis";
   // Programs that write Redis themselves write no index entries, so there an index alone never proves that there is none.
@@ -60,14 +67,14 @@ export async function findByIndex(
   if (reply.complete && !bypassed) return null;
   if (!reply.complete) {
     const elsewhere = await lookElsewhere(context, collection, index, value, operation);
-    const there = await confirm(context, collection, definition, elsewhere.ids, value, operation);
+    const there = await confirm(context, collection, definition, elsewhere.ids, value, operation, source);
     if (there) return there;
     if (elsewhere.complete && !bypassed) return null;
   }
   const scanned = await scan(context, collection, definition, value, operation, authority);
   if (scanned || reply.fence?.complete) return scanned;
   const beyond = await scan(context, collection, definition, value, operation, otherStore(authority));
-  return beyond && confirm(context, collection, definition, [beyond.id], value, operation);
+  return beyond && confirm(context, collection, definition, [beyond.id], value, operation, source);
 }
 
 /** The other store's index; nothing, and incomplete, if it can't be asked. */
@@ -98,8 +105,9 @@ async function confirm(
   ids: readonly string[],
   value: string,
   operation: Operation,
+  source: ReadSource,
 ): Promise<Found | null> {
-  const outcomes = await readRecords(context, collection, ids, operation);
+  const outcomes = await readRecords(context, collection, ids, operation, source);
   for (const [i, outcome] of outcomes.entries()) {
     const id = ids[i] as string;
     if (outcome.kind === "error") throw outcome.error;

@@ -1,11 +1,11 @@
 /** Reads records: from the authority, else from the other store, each answer with where it came from. */
-import { AuthorityUnavailableError, ValidationError } from "../errors.js";
+import { AuthorityUnavailableError, FencedError, ValidationError } from "../errors.js";
 import type { RecordCollection } from "../stores/collection.js";
 import { describe } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import type { Fence, HeldRecord } from "../stores/store.js";
-import { AuthorityReadError, readAuthority } from "./authority-read.js";
+import { AuthorityReadError, acrossTerms, readAuthority, TermMovedError } from "./authority-read.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { fallback } from "./fallback.js";
 import type { ReadOutcome } from "./outcome.js";
@@ -14,20 +14,27 @@ import { fetchMissing, newerOf } from "./refetch.js";
 /** The value's bytes, with what stood exactly (for a compare-and-set). */
 export type ByteOutcome = ReadOutcome<Buffer> & { readonly held?: HeldRecord };
 
+/** Who may answer: the other store too while the authority is away, or the authority alone. */
+export type ReadSource = "either" | "authority";
+
+/** @throws AuthorityReadError only where the authority alone was asked; otherwise each record has its outcome */
 export async function readRecords(
   context: EngineContext,
   collection: RecordCollection,
   ids: readonly string[],
   operation: Operation,
+  source: ReadSource = "either",
 ): Promise<ByteOutcome[]> {
   if (ids.length === 0) return [];
   try {
-    const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
-      guard.store.readRecords(collection, ids),
-    );
-    return await settleUncertain(context, collection, ids, operation, store, fence, reply.held);
+    return await acrossTerms(async () => {
+      const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
+        guard.store.readRecords(collection, ids),
+      );
+      return settleUncertain(context, collection, ids, operation, store, fence, reply.held);
+    });
   } catch (error) {
-    if (!(error instanceof AuthorityReadError)) throw error;
+    if (!(error instanceof AuthorityReadError) || source === "authority") throw error;
     return readFallback(context, collection, ids, operation, error);
   }
 }
@@ -65,6 +72,7 @@ async function settleUncertain(
     );
   }
   const elsewhere = await fetchMissing(context, collection, uncertain, operation, { store, fence });
+  if (elsewhere instanceof FencedError) throw new TermMovedError(store);
   // What was put back, or adopted instead, is what the authority says from now on.
   const again =
     elsewhere instanceof Error || fence.complete
@@ -84,7 +92,7 @@ async function settleUncertain(
   });
 }
 
-/** The same reign's second answer. @throws AuthorityReadError when it ended meanwhile: what it said last isn't the truth any more */
+/** The same reign's second answer. @throws TermMovedError when it ended meanwhile */
 async function readAgain(
   context: EngineContext,
   collection: RecordCollection,
@@ -100,7 +108,7 @@ async function readAgain(
   } catch (error) {
     throw new AuthorityReadError(store, error);
   }
-  throw new AuthorityReadError(store, new Error("the term moved during the read"));
+  throw new TermMovedError(store);
 }
 
 async function readFallback(

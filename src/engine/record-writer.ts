@@ -1,11 +1,11 @@
 /** Writes records: the authority decides, the mirror is told, the repair log covers what lies between. */
-import { AuthorityUnavailableError, ConflictError, ValidationError } from "../errors.js";
+import { ConflictError, ValidationError } from "../errors.js";
 import type { RecordCollection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import type { RecordState } from "../stores/state.js";
 import type { HeldRecord, RecordWrite, RecordWriteResult } from "../stores/store.js";
-import { AuthorityReadError } from "./authority-read.js";
+import { untilAuthorityAnswers } from "./authority-wait.js";
 import type { EngineContext } from "./context.js";
 import { mirrorRecords } from "./mirror.js";
 import { readForUpdate } from "./record-reader.js";
@@ -131,27 +131,11 @@ export async function changeRecord(
 }
 
 /** A compare-and-set reads from the authority only, and waits for it as a write does. */
-async function readAuthorityWithin(
+export function readAuthorityWithin(
   context: EngineContext,
   collection: RecordCollection,
   id: string,
   operation: Operation,
 ): Promise<HeldRecord> {
-  for (let wait = 15; ; wait = Math.min(wait * 2, 200)) {
-    try {
-      return await readForUpdate(context, collection, id, operation);
-    } catch (error) {
-      const reason = error instanceof AuthorityReadError ? error.cause : error;
-      if (!(error instanceof AuthorityReadError) || operation.remaining <= wait || operation.signal.aborted) {
-        throw new AuthorityUnavailableError(
-          `${collection.name}: the authority could not be read for an update before the deadline; nothing was applied. Retry it.`,
-          {
-            cause: reason,
-            operationId: operation.id,
-          },
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
+  return untilAuthorityAnswers(collection.name, operation, () => readForUpdate(context, collection, id, operation));
 }

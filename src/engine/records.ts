@@ -1,19 +1,15 @@
 /** A record collection as its users see it: typed values over the byte-level engine. */
 import { AuthorityUnavailableError, ValidationError } from "../errors.js";
-import type { CallOptions } from "../stores/operation.js";
+import type { CallOptions, Operation } from "../stores/operation.js";
+import { changeByIndex } from "./change-by-index.js";
 import type { Comparison } from "./comparison.js";
 import type { EngineContext } from "./context.js";
 import type { BoundRecords } from "./define-records.js";
 import { findByIndex } from "./index-lookup.js";
 import { mapHit, type ReadOutcome } from "./outcome.js";
+import { type CreateOptions, checkId, toMoment, type UpdateOptions, type WriteOptions } from "./record-inputs.js";
 import { type ByteOutcome, readRecords } from "./record-reader.js";
-import { changeRecord, writeRecords } from "./record-writer.js";
-
-/** Options of a write. */
-export interface WriteOptions extends CallOptions {
-  /** The moment from which the record is a miss: a Date, or milliseconds since the epoch; null: never. @default null for `put`, what stands for `update` */
-  readonly expiresAt?: Date | number | null;
-}
+import { type Changed, changeRecord, readAuthorityWithin, writeRecords } from "./record-writer.js";
 
 export class Records<T> {
   readonly #context: EngineContext;
@@ -95,12 +91,20 @@ export class Records<T> {
   }
 
   /** Writes the value only where nothing live stands. False: something does. */
-  async create(id: string, value: T, options?: WriteOptions): Promise<boolean> {
+  async create(id: string, value: T, options?: CreateOptions): Promise<boolean> {
     this.#checkWritable(id);
     const bytes = this.#collection.encode(id, value);
     const expiresAt = toMoment(options?.expiresAt) ?? null;
-    const changed = await this.#change(id, options, (present) => (present ? "leave" : { bytes, expiresAt }));
-    return changed.kind !== "left";
+    return this.#write(options, async (operation) => {
+      for (const other of options?.unless ?? []) {
+        const held = await readAuthorityWithin(this.#context, this.#collection, other, operation);
+        if (held.kind === "value") return false;
+      }
+      const changed = await changeRecord(this.#context, this.#collection, id, operation, (present) =>
+        present ? "leave" : { bytes, expiresAt },
+      );
+      return changed.kind !== "left";
+    });
   }
 
   /**
@@ -108,25 +112,50 @@ export class Records<T> {
    * Returns the value that now stands, or null if there is none to change.
    * @throws ConflictError when other changes keep coming first until the deadline
    */
-  async update(id: string, change: (value: T) => T, options?: WriteOptions): Promise<T | null> {
+  async update(id: string, change: (value: T) => T, options?: UpdateOptions<T>): Promise<T | null> {
     this.#checkWritable(id);
-    const expiresAt = toMoment(options?.expiresAt);
-    let result: T | null = null;
-    const changed = await this.#change(id, options, (present) => {
-      result = null;
-      if (!present) return "leave";
-      result = change(this.#collection.decode(id, present));
-      return { bytes: this.#collection.encode(id, result), expiresAt: expiresAt === undefined ? "keep" : expiresAt };
+    return this.#write(options, async (operation) => {
+      const changed = await changeRecord(this.#context, this.#collection, id, operation, (present) =>
+        present ? this.#next(id, present, change, options) : "leave",
+      );
+      return this.#standing(id, changed);
     });
-    if (changed.kind !== "repeated") return result;
-    return changed.state?.bytes ? this.#collection.decode(id, changed.state.bytes) : null;
+  }
+
+  /**
+   * The same for the record that has this second key. The lookup and the change are one operation: both have its deadline, and
+   * what is changed still has the key.
+   */
+  async updateBy(
+    index: string,
+    value: string,
+    change: (value: T, id: string) => T,
+    options?: UpdateOptions<T>,
+  ): Promise<{ id: string; value: T } | null> {
+    return this.#write(options, async (operation) => {
+      const changed = await changeByIndex(this.#context, this.#collection, index, value, operation, (id, present) =>
+        this.#next(id, present, (before) => change(before, id), options),
+      );
+      const standing = changed && this.#standing(changed.id, changed);
+      return changed && standing !== null ? { id: changed.id, value: standing } : null;
+    });
   }
 
   /** Deletes; false if nothing stood. Leaves a tombstone in either case, so that nothing older comes back. */
   async delete(id: string, options?: CallOptions): Promise<boolean> {
     this.#checkWritable(id);
-    const changed = await this.#change(id, options, () => ({ bytes: null, expiresAt: null }));
-    return changed.kind === "repeated" || changed.before !== null;
+    return this.#write(options, async (operation) => {
+      const changed = await changeRecord(this.#context, this.#collection, id, operation, () => GONE);
+      return changed.kind === "repeated" || changed.before !== null;
+    });
+  }
+
+  /** Deletes the record that has this second key; false if there is none. */
+  async deleteBy(index: string, value: string, options?: CallOptions): Promise<boolean> {
+    return this.#write(options, async (operation) => {
+      const changed = await changeByIndex(this.#context, this.#collection, index, value, operation, () => GONE);
+      return changed !== null;
+    });
   }
 
   /**
@@ -150,12 +179,27 @@ export class Records<T> {
     throw new ValidationError([{ path: "id", message: `"${id}" ${reason} in ${this.#collection.name}` }]);
   }
 
-  #change(id: string, options: CallOptions | undefined, change: Parameters<typeof changeRecord>[4]) {
-    return this.#context.inFlight.run(options, this.#context.deadlines.write, (operation) =>
-      changeRecord(this.#context, this.#collection, id, operation, change),
-    );
+  #write<R>(options: CallOptions | undefined, work: (operation: Operation) => Promise<R>): Promise<R> {
+    return this.#context.inFlight.run(options, this.#context.deadlines.write, work);
+  }
+
+  #next(id: string, present: Buffer, change: (value: T) => T, options: UpdateOptions<T> | undefined) {
+    const value = change(this.#collection.decode(id, present));
+    const given = options?.expiresAt;
+    const expiresAt = toMoment(typeof given === "function" ? given(value) : given);
+    return {
+      bytes: this.#collection.encode(id, value),
+      expiresAt: expiresAt === undefined ? ("keep" as const) : expiresAt,
+    };
+  }
+
+  #standing(id: string, { state }: Changed): T | null {
+    return state?.bytes ? this.#collection.decode(id, state.bytes) : null;
   }
 }
+
+/** What a delete writes. */
+const GONE = { bytes: null, expiresAt: null } as const;
 
 function valueOrThrow<T>(outcome: ReadOutcome<T>): T | null {
   switch (outcome.kind) {
@@ -168,21 +212,4 @@ function valueOrThrow<T>(outcome: ReadOutcome<T>): T | null {
         ? outcome.error
         : new AuthorityUnavailableError("The read failed.", { cause: outcome.error });
   }
-}
-
-function checkId(id: string): void {
-  if (typeof id !== "string" || id.length === 0 || id.length > 1024 || id.includes("\u0000")) {
-    throw new ValidationError([{ path: "id", message: "an id is a text of 1 to 1024 characters without NUL" }]);
-  }
-}
-
-function toMoment(expiresAt: Date | number | null | undefined): number | null | undefined {
-  if (expiresAt === undefined || expiresAt === null) return expiresAt;
-  const ms = typeof expiresAt === "number" ? expiresAt : expiresAt.getTime();
-  if (!Number.isFinite(ms) || ms < 0 || ms > 8.64e15) {
-    throw new ValidationError([
-      { path: "expiresAt", message: "a Date, or milliseconds since the epoch; null for never" },
-    ]);
-  }
-  return Math.floor(ms);
 }

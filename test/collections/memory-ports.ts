@@ -1,5 +1,14 @@
 /** The repositories' ports over a Map: legacy keys and bytes as Redis would hold them, failures on request. */
-import type { Clock, Counters, ReadOutcome, RecordEntry, Records, WriteOptions } from "../../src/collections/ports.js";
+import type {
+  Clock,
+  Counters,
+  CreateOptions,
+  ReadOutcome,
+  RecordEntry,
+  Records,
+  UpdateOptions,
+  WriteOptions,
+} from "../../src/collections/ports.js";
 import type { BoundCounters } from "../../src/engine/define-counters.js";
 import type { BoundRecords } from "../../src/engine/define-records.js";
 import { AuthorityUnavailableError } from "../../src/errors.js";
@@ -73,26 +82,32 @@ export class MemoryRecords<T> implements Records<T> {
     for (const entry of entries) this.#write(entry);
   }
 
-  async create(id: string, value: T, options?: WriteOptions): Promise<boolean> {
+  async create(id: string, value: T, options?: CreateOptions): Promise<boolean> {
     this.calls.push({ method: "create", ids: [id], options });
-    if (this.#live(id)) return false;
+    if ([id, ...(options?.unless ?? [])].some((one) => this.#live(one))) return false;
     this.#write({ id, value, expiresAt: options?.expiresAt });
     return true;
   }
 
-  async update(id: string, change: (value: T) => T, options?: WriteOptions): Promise<T | null> {
+  async update(id: string, change: (value: T) => T, options?: UpdateOptions<T>): Promise<T | null> {
     this.calls.push({ method: "update", ids: [id], options });
-    for (;;) {
-      const live = this.#live(id);
-      if (!live) return null;
-      const value = change(this.collection.decode(id, live.bytes));
-      const meanwhile = this.meanwhile;
-      this.meanwhile = undefined;
-      meanwhile?.();
-      if (this.#live(id) !== live) continue;
-      this.#write({ id, value, expiresAt: options?.expiresAt === undefined ? live.expiresAt : options.expiresAt });
-      return value;
-    }
+    return this.#change(() => id, change, options)?.value ?? null;
+  }
+
+  async updateBy(
+    index: string,
+    value: string,
+    change: (value: T, id: string) => T,
+    options?: UpdateOptions<T>,
+  ): Promise<{ id: string; value: T } | null> {
+    this.calls.push({ method: "updateBy", ids: [`${index}=${value}`], options });
+    return this.#change(() => this.#find(index, value), change, options);
+  }
+
+  async deleteBy(index: string, value: string, options?: unknown): Promise<boolean> {
+    this.calls.push({ method: "deleteBy", ids: [`${index}=${value}`], options });
+    const id = this.#find(index, value);
+    return id !== null && this.held.delete(this.collection.redisKey(id));
   }
 
   async delete(id: string): Promise<boolean> {
@@ -104,13 +119,40 @@ export class MemoryRecords<T> implements Records<T> {
 
   async findBy(index: string, value: string, options?: unknown): Promise<{ id: string; value: T } | null> {
     this.calls.push({ method: "findBy", ids: [`${index}=${value}`], options });
+    const id = this.#find(index, value);
+    const live = id === null ? undefined : this.#live(id);
+    return id !== null && live ? { id, value: this.collection.decode(id, live.bytes) } : null;
+  }
+
+  #find(index: string, value: string): string | null {
     if (this.failing.has("*")) throw new AuthorityUnavailableError("not reachable");
     for (const [key, { bytes }] of this.held) {
       const id = this.collection.parseKey(key);
-      if (id === null || !this.#live(id) || this.collection.indexes[index]?.valueOf(id, bytes) !== value) continue;
-      return { id, value: this.collection.decode(id, bytes) };
+      if (id !== null && this.#live(id) && this.collection.indexes[index]?.valueOf(id, bytes) === value) return id;
     }
     return null;
+  }
+
+  /** Compare-and-set of the record that `find` gives, again from the start if it changed meanwhile. */
+  #change(
+    find: () => string | null,
+    change: (value: T, id: string) => T,
+    options?: UpdateOptions<T>,
+  ): { id: string; value: T } | null {
+    for (;;) {
+      const id = find();
+      const live = id === null ? undefined : this.#live(id);
+      if (id === null || !live) return null;
+      const value = change(this.collection.decode(id, live.bytes), id);
+      const meanwhile = this.meanwhile;
+      this.meanwhile = undefined;
+      meanwhile?.();
+      if (this.#live(id) !== live) continue;
+      const given = options?.expiresAt;
+      const expiresAt = typeof given === "function" ? given(value) : given;
+      this.#write({ id, value, expiresAt: expiresAt === undefined ? live.expiresAt : expiresAt });
+      return { id, value };
+    }
   }
 
   #read(method: string, id: string, options?: unknown): ReadOutcome<T> {

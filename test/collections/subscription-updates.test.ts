@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { builtinCollections } from "../../src/collections/builtin.js";
 import type { HolderValue } from "../../src/collections/subscriptions.js";
 import { SubscriptionsRepository } from "../../src/collections/subscriptions-repository.js";
-import { AuthorityUnavailableError, ConflictError, ValidationError } from "../../src/errors.js";
+import { AuthorityUnavailableError, ValidationError } from "../../src/errors.js";
 import { ManualClock, MemoryRecords } from "./memory-ports.js";
 
 const NOW = Date.parse("2026-11-20T12:00:00.500Z");
@@ -66,21 +66,6 @@ describe("an update by subscription id", () => {
     expect(records.text("user:42")).toBe('{"subscription_id": "sub_2"}');
   });
 
-  it("gives up by a ConflictError when the end never stands still", async () => {
-    let month = 0;
-    const findBy = records.findBy.bind(records);
-    records.findBy = async (...args) => {
-      const found = await findBy(...args);
-      month = (month % 12) + 1;
-      records.seed(
-        "threadr:subscription:user:42",
-        `{"subscription_id": "sub_1", "expires_at": "2027-${String(month).padStart(2, "0")}-01T00:00:00"}`,
-      );
-      return found;
-    };
-    await expect(subscriptions.markPastDue("sub_1", { operationId: "op" })).rejects.toBeInstanceOf(ConflictError);
-  });
-
   it("deactivates, reactivates and marks past due", async () => {
     expect(await subscriptions.deactivate("sub_1")).toMatchObject({ status: "inactive" });
     expect(await subscriptions.checkAccess({ userId: "42" })).toMatchObject({ hasAccess: false, status: "inactive" });
@@ -107,11 +92,8 @@ describe("an update by subscription id", () => {
     expect(records.calls).toEqual([]);
   });
 
-  it("shares the caller's deadline among its steps", async () => {
+  it("is one operation with the caller's options", async () => {
     await subscriptions.updateBySubscriptionId("sub_1", {}, { deadline: 1000, operationId: "op" });
-    const [find, update] = records.calls.map(({ options }) => options as { deadline: number; operationId: string });
-    expect(find?.deadline).toBeLessThanOrEqual(1000);
-    expect(update?.deadline).toBeLessThanOrEqual(find?.deadline ?? 0);
-    expect(update?.operationId).toBe("op");
+    expect(records.calls).toMatchObject([{ method: "updateBy", options: { deadline: 1000, operationId: "op" } }]);
   });
 });

@@ -1,7 +1,5 @@
 /** Strategy × operation × which side fails × how: what the caller sees, and that both stores agree once the side is back. */
 
-import { Redis } from "ioredis";
-import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   AuthorityUnavailableError,
@@ -11,6 +9,7 @@ import {
   type StoreName,
   type StrategyName,
 } from "../../src/index.js";
+import { Past } from "../faults/support.js";
 import { openPair, type Pair } from "../support/pair.js";
 import { waitFor } from "../support/wait-for.js";
 
@@ -60,13 +59,14 @@ export function describeMatrix(strategy: StrategyName): void {
   describe(`${strategy}, one side failing`, () => {
     let pair: Pair;
     let store: DualWriteStore;
-    let redis: Redis;
-    let sql: postgres.Sql;
+    let past: Past;
     let n = 0;
 
     const proxyOf = (name: StoreName) => (name === "redis" ? pair.redisProxy : pair.databaseProxy);
+    /** A Redis that isn't complete yet asks Postgres before it creates, so a mirror's outage would count for the authority's. */
     const heal = async () => {
       await Promise.all([pair.redisProxy.setMode("pass"), pair.databaseProxy.setMode("pass")]);
+      await waitFor(() => past.redisIsComplete(), { what: "Redis to be complete" });
       await waitFor(
         async () => {
           const health = await store.health();
@@ -77,22 +77,20 @@ export function describeMatrix(strategy: StrategyName): void {
     };
     /** What each store holds itself, past the library. */
     const both = async (id: string) => {
-      const legacy = await redis.get(`threadr:session:${id}`);
+      const legacy = await past.redis.get(`threadr:session:${id}`);
       const [row] =
-        await sql`select convert_from(sync_original, 'UTF8') as original from user_sessions where token = ${id} and sync_original is not null`;
+        await past.sql`select convert_from(sync_original, 'UTF8') as original from user_sessions where token = ${id} and sync_original is not null`;
       return { redis: legacy && JSON.parse(legacy), postgres: row ? JSON.parse(row.original as string) : null };
     };
 
     beforeAll(async () => {
       pair = await openPair();
       store = await pair.open(strategy, { deadlines });
-      redis = new Redis(pair.redis.url);
-      sql = postgres(pair.databaseUrl, { max: 1 });
+      past = new Past(pair);
       await heal();
     });
     afterAll(async () => {
-      redis?.disconnect();
-      await sql?.end({ timeout: 1 });
+      await past?.end();
       await pair?.end();
     });
 
@@ -200,8 +198,8 @@ export function describeMatrix(strategy: StrategyName): void {
         await store.drain();
         const day = new Date().toISOString().slice(0, 10);
         const [row] =
-          await sql`select sync_redis_part + sync_postgres_part as sum from usage_tracking where id = ${`user:${userId}:daily:${day}`}`;
-        expect([Number(await redis.get(`threadr:usage:user:${userId}:daily:${day}`)), Number(row?.sum)]).toEqual([
+          await past.sql`select sync_redis_part + sync_postgres_part as sum from usage_tracking where id = ${`user:${userId}:daily:${day}`}`;
+        expect([Number(await past.redis.get(`threadr:usage:user:${userId}:daily:${day}`)), Number(row?.sum)]).toEqual([
           3, 3,
         ]);
       });

@@ -126,3 +126,27 @@ export class SchemaOutOfDateError extends DualWriteError {
   readonly code = "SCHEMA_OUT_OF_DATE";
   readonly retryable = false;
 }
+
+/** A backup could not be made, sent, read back or restored. What was begun of it was removed, or is named. */
+export class BackupError extends DualWriteError {
+  readonly code = "BACKUP";
+  readonly retryable = true;
+}
+
+/** A backfill failed for good. What it brought was taken back, or stands if it was told so: see `undone`. */
+export class BackfillFailedError extends DualWriteError {
+  readonly code = "BACKFILL_FAILED";
+  readonly retryable = false;
+  readonly runId: string;
+  /** Rows taken back, by collection; null: none were. */
+  readonly undone: Readonly<Record<string, number>> | null;
+  constructor(
+    message: string,
+    details: { readonly runId: string; readonly undone: Readonly<Record<string, number>> | null },
+    options?: DualWriteErrorOptions,
+  ) {
+    super(message, options);
+    this.runId = details.runId;
+    this.undone = details.undone;
+  }
+}

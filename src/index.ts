@@ -23,6 +23,8 @@ export type { Records } from "./engine/records.js";
 export type { DualWriteErrorOptions, GateCheck, Issue } from "./errors.js";
 export {
   AuthorityUnavailableError,
+  BackfillFailedError,
+  BackupError,
   ConfigurationError,
   ConflictError,
   DeadlineExceededError,
@@ -38,12 +40,35 @@ export {
 } from "./errors.js";
 export type { OpenedCollections, SetStrategyOptions } from "./facade/dual-write-store.js";
 export { DualWriteStore } from "./facade/dual-write-store.js";
+export type { HealthSource, HttpHandler } from "./facade/handlers.js";
+export { livenessHandler, readinessHandler } from "./facade/handlers.js";
 export type { Health, StoreHealth } from "./facade/health.js";
+export type { OpenTelemetryMeter } from "./facade/metrics-opentelemetry.js";
+export { addOpenTelemetryMetrics } from "./facade/metrics-opentelemetry.js";
+export type { PrometheusClient, PrometheusOptions } from "./facade/metrics-prometheus.js";
+export { addPrometheusMetrics } from "./facade/metrics-prometheus.js";
 export type { CollectionDefinition, DualWriteOptions } from "./facade/options.js";
+export { audit } from "./migration/audit/audit.js";
+export type { AuditOptions, AuditProgress } from "./migration/audit/audit-options.js";
+export { auditPage } from "./migration/audit/audit-page.js";
+export type { AuditReport } from "./migration/audit/audit-report.js";
 export type { BackfillOptions, BackfillReport } from "./migration/backfill/backfill.js";
+export type { KeyspaceOptions } from "./migration/bind-collections.js";
+export type { DoctorReport } from "./migration/doctor/doctor.js";
+export type { Finding, Severity } from "./migration/doctor/finding.js";
+export type { FlipOptions, FlipProgress, FlipReport, FlipStep } from "./migration/flip/flip-options.js";
 export { Migration } from "./migration/migration.js";
 export type { MigrationOptions } from "./migration/open-context.js";
+export type { PhaseOutOptions, PhaseOutReport } from "./migration/phase-out/phase-out.js";
+export type { PhaseOutPlan, PhaseOutPlanOptions, PlannedWeek } from "./migration/phase-out/phase-out-plan.js";
+export { mermaid } from "./migration/plan/mermaid.js";
+export { type MigrationPlan, type PlanStep, plan } from "./migration/plan/plan.js";
+export { planPage } from "./migration/plan/plan-page.js";
+export type { MigrationReport, ReportOptions } from "./migration/report/report.js";
+export { reportPage } from "./migration/report/report-page.js";
 export type { MigrationStatus } from "./migration/status/status.js";
+export type { DrainReport } from "./migration/upkeep/drain.js";
+export type { SweepOptions, SweepReport } from "./migration/upkeep/sweep.js";
 export type { VerifyOptions, VerifyReport } from "./migration/verify/verify.js";
 export { counterSyncColumns, syncColumns } from "./schema/sync-columns.js";
 export type { Priority, SetMembership } from "./stores/collection.js";

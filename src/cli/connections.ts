@@ -1,49 +1,34 @@
-/** What a command opens the migration with: flags before the environment. */
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+/** What a command opens the migration with: flags before the environment before the configuration file. */
 import { ConfigurationError } from "../errors.js";
 import type { MigrationOptions } from "../migration/open-context.js";
+import type { DualWriteConfig } from "./define-config.js";
+import { completeRedisUrl, type Environment } from "./environment.js";
 
 export interface ConnectionFlags {
   readonly redisUrl?: string;
   readonly databaseUrl?: string;
-  readonly prefix: string;
-  readonly zone: string;
-  readonly collections?: string;
+  readonly prefix?: string;
+  readonly zone?: string;
 }
-
-type Collections = NonNullable<MigrationOptions["collections"]>;
 
 /** @throws ConfigurationError */
-export async function connectionsOf(
+export function connectionsOf(
   flags: ConnectionFlags,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<MigrationOptions> {
-  const postgres = flags.databaseUrl || env.DATABASE_URL;
-  if (!postgres)
-    throw new ConfigurationError([{ path: "postgres", message: "set DATABASE_URL, or give --database-url" }]);
-  return {
-    redis: flags.redisUrl || env.REDIS_URL || undefined,
-    postgres,
-    keyPrefix: flags.prefix,
-    zone: flags.zone,
-    collections: flags.collections === undefined ? undefined : await loadCollections(flags.collections),
-  };
-}
-
-async function loadCollections(file: string): Promise<Collections> {
-  let loaded: Record<string, unknown>;
-  try {
-    loaded = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
-  } catch (cause) {
-    throw new ConfigurationError(
-      [{ path: "collections", message: `${file} can't be loaded: ${(cause as Error).message}` }],
-      { cause },
-    );
+  env: Environment,
+  config: DualWriteConfig,
+  needsPostgres = true,
+): MigrationOptions {
+  const postgres = flags.databaseUrl || env.DATABASE_URL || config.postgres;
+  if (!postgres && needsPostgres) {
+    const message = "set DATABASE_URL, give --database-url, or name it in dual-write.config.ts";
+    throw new ConfigurationError([{ path: "postgres", message }]);
   }
-  const collections = loaded.collections ?? loaded.default;
-  if (typeof collections === "object" && collections !== null) return collections as Collections;
-  throw new ConfigurationError([
-    { path: "collections", message: `${file} exports no object as \`collections\` or by default` },
-  ]);
+  const redis = flags.redisUrl || env.REDIS_URL || config.redis || undefined;
+  return {
+    redis: typeof redis === "string" ? completeRedisUrl(redis, env) : redis,
+    postgres,
+    keyPrefix: flags.prefix ?? config.keyPrefix,
+    zone: flags.zone ?? config.zone,
+    collections: config.collections,
+  };
 }

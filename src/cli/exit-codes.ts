@@ -1,4 +1,5 @@
 /** What an exit code says, for scripts and schedulers. */
+import { CommanderError } from "commander";
 import { DualWriteError } from "../errors.js";
 
 export const EXIT = {
@@ -15,6 +16,8 @@ const USAGE_CODES = ["CONFIGURATION", "VALIDATION"];
 const FINDING_CODES = ["GATE_REFUSED"];
 
 export function exitCodeOf(error: unknown): number {
+  // Help and version end that way too, with 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (!(error instanceof DualWriteError)) return EXIT.unfinished;
   if (USAGE_CODES.includes(error.code)) return EXIT.usage;
   return FINDING_CODES.includes(error.code) ? EXIT.findings : EXIT.unfinished;

@@ -1,6 +1,7 @@
 /** An error as the operator reads it: what happened and what to do, never a password. */
 import { DualWriteError } from "../errors.js";
 import { isTransient } from "../stores/transient-errors.js";
+import { hidePasswords } from "./masks.js";
 
 export function explain(error: unknown): string {
   const { name, message } = error as { name?: string; message?: string };
@@ -10,9 +11,4 @@ export function explain(error: unknown): string {
   return isTransient(error)
     ? `${text}\nCheck REDIS_URL and DATABASE_URL, and that both servers answer; then run it again.`
     : text;
-}
-
-/** `scheme://user:password@host` without the password. */
-export function hidePasswords(text: string): string {
-  return text.replace(/(\w+:\/\/[^\s:/@]*):[^\s@]*@/g, "$1:***@");
 }

@@ -1,38 +1,64 @@
 /** What a command shows: the result on standard output, everything else on standard error. */
 import { SingleBar } from "cli-progress";
+import { duration } from "../migration/html/figures.js";
+import type { Progress, RunLog } from "./run-log.js";
 
-export interface Progress {
-  readonly done: number;
-  readonly total: number;
-  readonly rate: number;
-  readonly etaMs: number | null;
-  readonly phase: string;
+export { duration };
+
+/** Moves to the upper left corner and clears the terminal. */
+const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
+
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
 }
 
 export class Output {
-  readonly #json: boolean;
-  readonly #quiet: boolean;
+  readonly #options: OutputOptions;
+  #log: RunLog | null = null;
   #bar: SingleBar | undefined;
 
-  constructor(options: { readonly json: boolean; readonly quiet: boolean }) {
-    this.#json = options.json;
-    this.#quiet = options.quiet;
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  /** From now on all that is shown is written there too. */
+  logTo(log: RunLog): void {
+    this.#log = log;
   }
 
   /** The command's result: `json` as one document, or lines for people. */
   result(json: unknown, lines: readonly string[]): void {
     this.end();
-    process.stdout.write(this.#json ? `${JSON.stringify(json, null, 2)}\n` : `${lines.join("\n")}\n`);
+    this.#log?.result(json);
+    process.stdout.write(this.#document(json, lines));
+  }
+
+  /** A result that takes the place of the one before on a terminal; elsewhere they follow one another, each a line as JSON. */
+  refresh(json: unknown, lines: readonly string[]): void {
+    this.#log?.result(json, { repeated: true });
+    if (this.#options.json) process.stdout.write(`${JSON.stringify(json)}\n`);
+    else process.stdout.write(`${process.stdout.isTTY ? CLEAR : ""}${lines.join("\n")}\n`);
   }
 
   /** A remark on the way. */
   note(text: string): void {
-    if (!this.#quiet) process.stderr.write(`${text}\n`);
+    this.#log?.note(text);
+    if (!this.#options.quiet) process.stderr.write(`${text}\n`);
+  }
+
+  /** A remark for those who asked for all of them. */
+  detail(text: string): void {
+    this.#log?.note(text);
+    if (this.#options.verbose) process.stderr.write(`${text}\n`);
   }
 
   /** A bar with rate and time left, on a terminal only. */
-  progress({ done, total, rate, etaMs, phase }: Progress): void {
-    if (this.#quiet || !process.stderr.isTTY) return;
+  progress(progress: Progress): void {
+    this.#log?.progress(progress);
+    const { done, total, rate, etaMs, phase } = progress;
+    if (this.#options.quiet || !process.stderr.isTTY) return;
     if (!this.#bar) {
       this.#bar = new SingleBar({
         format: "{phase} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left",
@@ -50,16 +76,10 @@ export class Output {
     this.#bar?.stop();
     this.#bar = undefined;
   }
-}
 
-/** Such as `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  #document(json: unknown, lines: readonly string[]): string {
+    return this.#options.json ? `${JSON.stringify(json, null, 2)}\n` : `${lines.join("\n")}\n`;
+  }
 }
 
 /** Rows as aligned columns. */

@@ -4,6 +4,7 @@ import type { Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import type { Fence } from "../stores/store.js";
+import { within } from "../stores/within.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { PRIMARY_SHARE } from "./fallback.js";
 
@@ -25,6 +26,27 @@ export class AuthorityReadError extends Error {
   constructor(store: StoreName, cause: unknown) {
     super("the authority could not be read", { cause });
     this.store = store;
+  }
+}
+
+/** The reign ended during the read, so what it said last isn't the truth any more; the next one may answer at once. */
+export class TermMovedError extends AuthorityReadError {
+  constructor(store: StoreName) {
+    super(store, new FencedError("The term moved during the read."));
+  }
+}
+
+/** How often a read begins again: terms move rarely, unless something keeps taking Redis's memory. */
+const READ_TRIES = 4;
+
+/** Reads, and again from the start where the term moved meanwhile. @throws AuthorityReadError */
+export async function acrossTerms<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof TermMovedError) || tries === READ_TRIES) throw error;
+    }
   }
 }
 
@@ -60,7 +82,8 @@ export async function readAuthority<R extends Fenced>(
       return { store, fence: reply.fence, reply };
     }
     context.term.contradicted();
-    const reign = await within(left(), context.term.require()).catch((error: Error) => error);
+    const notFound = () => new FencedError("The authority wasn't found in the time of the read.");
+    const reign = await within(left(), context.term.require(), notFound).catch((error: Error) => error);
     if (reign instanceof Error) {
       if (performance.now() + 20 > until)
         throw new AuthorityReadError(
@@ -92,18 +115,5 @@ async function readAfterClosed<R extends Fenced>(
     return null;
   } catch (error) {
     throw new AuthorityReadError(store, error);
-  }
-}
-
-/** A look at the fences may take longer than this read has. @throws FencedError then */
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new FencedError("The authority wasn't found in the time of the read.")), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -22,7 +22,7 @@ export async function untilAuthorityAnswers<T>(
     } catch (error) {
       const isAway = error instanceof AuthorityReadError || error instanceof AuthorityUnavailableError;
       if (!isAway) throw error;
-      if (operation.remaining <= pause || operation.signal.aborted) {
+      if (operation.remaining <= pause || operation.cancelled) {
         throw new AuthorityUnavailableError(
           `${collection}: the authority could not be read for an update before the deadline; nothing was applied. Retry it.`,
           { cause: error instanceof AuthorityReadError ? error.cause : error, operationId: operation.id },

@@ -1,4 +1,5 @@
 /** How a collection's values become bytes in Redis and come back. */
+import { isUtf8 } from "node:buffer";
 
 /** Turns values into the bytes that stand in Redis and back. `decode` throws on bytes it can't read. */
 export interface Codec<T> {
@@ -6,11 +7,13 @@ export interface Codec<T> {
   decode(bytes: Buffer): T;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const BOM = "\ufeff";
 
 /** UTF-8 text; @throws TypeError for bytes that aren't. */
 export function decodeUtf8(bytes: Buffer): string {
-  return utf8.decode(bytes);
+  if (!isUtf8(bytes)) throw new TypeError("not valid UTF-8");
+  const text = bytes.toString();
+  return text.startsWith(BOM) ? text.slice(1) : text;
 }
 
 /** Plain JSON as `JSON.stringify` writes it. */

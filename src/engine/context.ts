@@ -1,4 +1,5 @@
 /** What every part of the engine needs. */
+import type { BulkheadPolicy } from "cockatiel";
 import type { Guard } from "../stores/guard.js";
 import type { StoreName } from "../stores/state.js";
 import type { EventHub } from "./events.js";
@@ -36,12 +37,17 @@ export interface EngineContext {
   readonly clearer: LogClearer;
   /** Whether other programs write the legacy keys. */
   readonly bypassWriters: boolean;
-  /** Operations in flight, so that closing can wait for them. */
+  /** Operations in flight: bounded, and waited for when closing. */
   readonly inFlight: InFlight;
+  /** Bounds the reads that fall back. */
+  readonly herd: BulkheadPolicy;
   /** `incomplete`: a miss is looked up in the other store only while the one that was read is incomplete. */
   readonly lookElsewhere: "incomplete" | "always" | "never";
 }
 
-export function guardOf(context: EngineContext, name: StoreName): Guard | null {
+/** What working off the repair logs needs. */
+export type DrainContext = Pick<EngineContext, "redis" | "postgres" | "term" | "events">;
+
+export function guardOf(context: Pick<EngineContext, "redis" | "postgres">, name: StoreName): Guard | null {
   return name === "redis" ? context.redis : context.postgres;
 }

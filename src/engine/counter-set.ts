@@ -1,18 +1,21 @@
 /** A counter collection as its users see it. */
 import { ValidationError } from "../errors.js";
 import type { CallOptions } from "../stores/operation.js";
+import type { Comparison } from "./comparison.js";
 import type { EngineContext } from "./context.js";
 import { addToCounters, readCounters } from "./counters.js";
 import type { BoundCounters } from "./define-counters.js";
-import type { ReadOutcome } from "./outcome.js";
+import { orCancelled, type ReadOutcome } from "./outcome.js";
 
 export class Counters {
   readonly #context: EngineContext;
   readonly #collection: BoundCounters;
+  readonly #comparison: Comparison;
 
-  constructor(context: EngineContext, collection: BoundCounters) {
+  constructor(context: EngineContext, collection: BoundCounters, comparison: Comparison) {
     this.#context = context;
     this.#collection = collection;
+    this.#comparison = comparison;
   }
 
   get name(): string {
@@ -63,9 +66,11 @@ export class Counters {
   }
 
   /** One outcome for each id, in order. */
-  readMany(ids: readonly string[], options?: CallOptions): Promise<ReadOutcome<number>[]> {
-    return this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
-      readCounters(this.#context, this.#collection, ids, operation),
+  async readMany(ids: readonly string[], options?: CallOptions): Promise<ReadOutcome<number>[]> {
+    const outcomes = await this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
+      orCancelled(operation, ids.length, readCounters(this.#context, this.#collection, ids, operation)),
     );
+    this.#comparison.sample(this.#collection, ids, outcomes);
+    return outcomes;
   }
 }

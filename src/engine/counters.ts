@@ -1,10 +1,10 @@
 /** Counts and reads counters: the authority decides, the mirror takes the parts, a repeated operation counts once. */
-import { AuthorityUnavailableError, ValidationError } from "../errors.js";
+import { AuthorityUnavailableError, FencedError, ValidationError } from "../errors.js";
 import type { CounterCollection } from "../stores/collection.js";
 import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import type { CounterAdd, CounterAddResult, HeldCounter } from "../stores/store.js";
-import { AuthorityReadError, readAuthority } from "./authority-read.js";
+import { AuthorityReadError, acrossTerms, readAuthority, TermMovedError } from "./authority-read.js";
 import type { EngineContext } from "./context.js";
 import { fallback } from "./fallback.js";
 import { mirrorCounters } from "./mirror.js";
@@ -65,7 +65,9 @@ async function decide(
   const failed = await refillCounters(context, collection, ids, operation, { store: present.authority, fence });
   if (failed) throw uncompared(failed);
   const compared = adds.map((add) => ({ ...add, compared: true }));
-  const second = await guard.attempt((store) => store.addToCounters(collection, present.term, compared), timeoutMs);
+  // The fetching took its part of the time.
+  const leftMs = Math.max(1, Math.min(operation.remaining, timeoutMs));
+  const second = await guard.attempt((store) => store.addToCounters(collection, present.term, compared), leftMs);
   return second.fenced ? "fenced" : second.results;
 }
 
@@ -78,26 +80,7 @@ export async function readCounters(
 ): Promise<ReadOutcome<number>[]> {
   if (ids.length === 0) return [];
   try {
-    const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
-      guard.store.readCounters(collection, ids),
-    );
-    const uncertain = (held: HeldCounter) => held.kind !== "unreadable" && !fence.complete && !held.compared;
-    if (!reply.held.some(uncertain)) return reply.held.map((held) => toOutcome(held, store, false));
-    const failed = await refillCounters(context, collection, ids, operation, { store, fence });
-    if (failed) {
-      const error = new AuthorityUnavailableError(
-        `${store} lost its memory and the other store can't be asked (${describe(failed)}): the count can't be known now.`,
-      );
-      return reply.held.map((held) =>
-        uncertain(held) ? { kind: "error", error, store, fallback: false } : toOutcome(held, store, false),
-      );
-    }
-    const again = await readAuthority(context, operation, (guard) => guard.store.readCounters(collection, ids));
-    // Another memory loss may have come between: what was refilled for the first one says nothing of it.
-    if (again.fence.term !== fence.term && !again.fence.complete) {
-      throw new AuthorityReadError(again.store, new Error("the term moved during the read"));
-    }
-    return again.reply.held.map((held) => toOutcome(held, again.store, false));
+    return await acrossTerms(() => readFromAuthority(context, collection, ids, operation));
   } catch (error) {
     if (!(error instanceof AuthorityReadError)) throw error;
     try {
@@ -120,6 +103,33 @@ export async function readCounters(
       return ids.map(() => ({ kind: "error", error: failure as Error, store: error.store, fallback: false }));
     }
   }
+}
+
+/** The authority's answer, after a memory loss once the other store's counts were put back. @throws AuthorityReadError */
+async function readFromAuthority(
+  context: EngineContext,
+  collection: CounterCollection,
+  ids: readonly string[],
+  operation: Operation,
+): Promise<ReadOutcome<number>[]> {
+  const read = () => readAuthority(context, operation, (guard) => guard.store.readCounters(collection, ids));
+  const { store, fence, reply } = await read();
+  const uncertain = (held: HeldCounter) => held.kind !== "unreadable" && !fence.complete && !held.compared;
+  if (!reply.held.some(uncertain)) return reply.held.map((held) => toOutcome(held, store, false));
+  const failed = await refillCounters(context, collection, ids, operation, { store, fence });
+  if (failed instanceof FencedError) throw new TermMovedError(store);
+  if (failed) {
+    const error = new AuthorityUnavailableError(
+      `${store} lost its memory and the other store can't be asked (${describe(failed)}): the count can't be known now.`,
+    );
+    return reply.held.map((held) =>
+      uncertain(held) ? { kind: "error", error, store, fallback: false } : toOutcome(held, store, false),
+    );
+  }
+  const again = await read();
+  // Another memory loss may have come between: what was refilled for the first one says nothing of it.
+  if (again.fence.term !== fence.term && !again.fence.complete) throw new TermMovedError(again.store);
+  return again.reply.held.map((held) => toOutcome(held, again.store, false));
 }
 
 function toOutcome(held: HeldCounter, store: "redis" | "postgres", isFallback: boolean): ReadOutcome<number> {

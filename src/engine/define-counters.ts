@@ -11,6 +11,11 @@ export interface CountersOptions {
     readonly key: (id: string, context: KeyContext) => string;
     readonly parse?: (key: string, context: KeyContext) => string | null;
     readonly pattern?: (context: KeyContext) => string;
+    /**
+     * Ids, one for each kind of key, with what differs from counter to counter in braces: `ip:{192.0.2.1}:daily:{2026-11-20}`.
+     * Audit and plan tell the kinds apart by them. @default one kind
+     */
+    readonly examples?: readonly string[];
   };
   readonly postgres: {
     /** A Drizzle table that spreads `...counterSyncColumns()`. */
@@ -37,6 +42,8 @@ export interface CountersDefinition {
 }
 
 export interface BoundCounters extends CounterCollection {
+  /** Ids, one for each kind of key, with what differs from counter to counter in braces. */
+  readonly examples: readonly string[];
   readonly expiry: (id: string) => CounterExpiry | null;
 }
 
@@ -67,6 +74,7 @@ export function defineCounters(options: CountersOptions): CountersDefinition {
         redisKey: key,
         parseKey: parse ? (text) => parse(text, context) : parserFor(key),
         pattern: options.redis.pattern?.(context) ?? globFor(key),
+        examples: options.redis.examples ?? ["{example}"],
         table: options.postgres.table,
         idColumn,
         project: options.postgres.columns ?? (() => ({})),

@@ -27,6 +27,11 @@ export interface RecordsOptions<T> {
     readonly parse?: (key: string, context: KeyContext) => string | null;
     /** A SCAN pattern that lists at least the collection's keys. @default derived from `key` */
     readonly pattern?: (context: KeyContext) => string;
+    /**
+     * Ids, one for each kind of key, with what differs from record to record in braces: `ip:{192.0.2.1}:daily:{2026-11-20}`.
+     * Audit and plan tell the kinds apart by them. @default one kind
+     */
+    readonly examples?: readonly string[];
     /** @default JSON */
     readonly codec?: Codec<T>;
     /** Redis sets that follow the record; `value` is null after a delete. */
@@ -60,6 +65,8 @@ export interface RecordsDefinition<T> {
 
 /** A record collection with all its functions. */
 export interface BoundRecords<T> extends RecordCollection {
+  /** Ids, one for each kind of key, with what differs from record to record in braces. */
+  readonly examples: readonly string[];
   /** @throws ValidationError */
   readonly encode: (id: string, value: T) => Buffer;
   /** @throws ValidationError */
@@ -125,6 +132,7 @@ export function defineRecords<T>(options: RecordsOptions<T>): RecordsDefinition<
         redisKey: key,
         parseKey: parse ? (text) => parse(text, context) : parserFor(key),
         pattern: options.redis.pattern?.(context) ?? globFor(key),
+        examples: options.redis.examples ?? ["{example}"],
         table: options.postgres.table,
         idColumn,
         project: (id, bytes) => columns(decode(id, bytes), id),

@@ -4,8 +4,9 @@ import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
 import type { RedisSide } from "../stores/sides.js";
 import { isTransient } from "../stores/transient-errors.js";
-import type { EngineContext } from "./context.js";
+import type { DrainContext } from "./context.js";
 import { drainBoth, type Refusal } from "./drain.js";
+import { Refusals } from "./refusals.js";
 
 /** Entries younger than this belong to a write that is still telling the mirror itself. Milliseconds. */
 const MIN_AGE_MS = 100;
@@ -24,12 +25,13 @@ export interface DrainerOptions {
 }
 
 export class Drainer {
-  readonly #context: EngineContext;
+  readonly #context: DrainContext;
   readonly #options: DrainerOptions;
+  readonly #refusals = new Refusals();
   readonly #abort = new AbortController();
   #loop: Promise<void> | null = null;
 
-  constructor(context: EngineContext, options: DrainerOptions) {
+  constructor(context: DrainContext, options: DrainerOptions) {
     this.#context = context;
     this.#options = options;
   }
@@ -83,7 +85,8 @@ export class Drainer {
   }
 
   #once(minAgeMs: number, signal?: AbortSignal) {
-    return drainBoth(this.#context, this.#options.collections, { minAgeMs, refuse: this.#options.refuse }, signal);
+    const { collections, refuse } = this.#options;
+    return drainBoth(this.#context, collections, { minAgeMs, refuse, refusals: this.#refusals }, signal);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Decides whether and how the store that isn't the authority answers a read that failed. */
-import { bulkhead } from "cockatiel";
+import { type BulkheadPolicy, bulkhead } from "cockatiel";
 import { AuthorityUnavailableError } from "../errors.js";
 import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
@@ -9,7 +9,11 @@ import { events } from "./events.js";
 
 /** At most this many fallback reads at once, and as many waiting: the herd must not take the other store down too. */
 const HERD = 128;
-const herd = bulkhead(HERD, HERD);
+
+/** The bound of one opened store's fallback reads. */
+export function newHerd(): BulkheadPolicy {
+  return bulkhead(HERD, HERD);
+}
 
 /** Share of a read's time that the authority gets before the other store is asked. */
 export const PRIMARY_SHARE = 0.6;
@@ -39,7 +43,7 @@ export async function fallback<T>(
     );
   }
   try {
-    const value = await herd.execute(() => read(guard, Math.max(1, operation.remaining)));
+    const value = await context.herd.execute(() => read(guard, Math.max(1, operation.remaining)));
     context.events.emit("fallback", events.fallback(collection, failed, store, count, why));
     return { store, value };
   } catch (error) {

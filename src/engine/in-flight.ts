@@ -1,28 +1,63 @@
-/** The operations under way in this process: closing waits for them and lets no further one begin. */
-import { AuthorityUnavailableError } from "../errors.js";
+/** The operations under way in this process: bounded in number; closing waits for them and lets no further one begin. */
+import { AuthorityUnavailableError, OverloadedError } from "../errors.js";
 import { type CallOptions, Operation } from "../stores/operation.js";
 
 export class InFlight {
-  readonly #running = new Set<Promise<unknown>>();
+  #size = 0;
+  /** Somebody waits for the end of all. */
+  #all: Promise<void> | undefined;
+  #ended: (() => void) | undefined;
+  readonly #limit: number;
   #closed = false;
 
-  /** Runs `work` as one operation with its deadline. @throws AuthorityUnavailableError after `close` */
+  /** @param limit operations at most; a further one is refused at once, so that memory and waiting times stay bounded */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many are under way. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Runs `work` as one operation with its deadline.
+   * @throws OverloadedError when too many are under way; AuthorityUnavailableError after `close`. Nothing was begun then.
+   */
   run<T>(
     options: CallOptions | undefined,
     defaultDeadlineMs: number,
     work: (operation: Operation) => Promise<T>,
   ): Promise<T> {
     if (this.#closed) return Promise.reject(new AuthorityUnavailableError("The store is closed; open a new one."));
-    const running = Operation.run(options, defaultDeadlineMs, work);
-    this.#running.add(running);
-    const settled = () => this.#running.delete(running);
-    running.then(settled, settled);
-    return running;
+    if (this.#size >= this.#limit) return Promise.reject(this.#overloaded(options));
+    return this.#count(work(new Operation(options, defaultDeadlineMs)));
+  }
+
+  async #count<T>(work: Promise<T>): Promise<T> {
+    this.#size++;
+    try {
+      return await work;
+    } finally {
+      this.#size--;
+      if (this.#size === 0) this.#ended?.();
+    }
   }
 
   /** Lets nothing new begin and resolves when all that runs has settled. */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    if (this.#size === 0) return;
+    this.#all ??= new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+    await this.#all;
+  }
+
+  #overloaded(options: CallOptions | undefined): OverloadedError {
+    return new OverloadedError(
+      `${this.#size} operations are in flight, and maxInFlight allows ${this.#limit}; nothing was applied. Retry when some have ended; if this lasts, let fewer requests in at once, add processes, or raise maxInFlight.`,
+      options?.operationId === undefined ? {} : { operationId: options.operationId },
+    );
   }
 }

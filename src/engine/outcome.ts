@@ -1,4 +1,6 @@
 /** How a read ends. */
+import { DeadlineExceededError } from "../errors.js";
+import type { Operation } from "../stores/operation.js";
 import type { Stamp, StoreName } from "../stores/state.js";
 
 /** A read ends as hit, miss or error, with the store it came from; an error is never turned into a miss. */
@@ -24,4 +26,21 @@ export function mapHit<A, B>(outcome: ReadOutcome<A>, decode: (value: A) => B): 
   } catch (error) {
     return { kind: "error", error: error as Error, store: outcome.store, fallback: outcome.fallback };
   }
+}
+
+/** The outcomes of a read, or as soon as the caller cancels it as many errors. */
+export function orCancelled<T>(
+  operation: Operation,
+  count: number,
+  read: Promise<ReadOutcome<T>[]>,
+): Promise<ReadOutcome<T>[]> {
+  if (!operation.cancel) return read;
+  return operation.orCancelled(read, readCancelled).catch((error: unknown) => {
+    if (!(error instanceof DeadlineExceededError)) throw error;
+    return Array.from({ length: count }, () => ({ kind: "error", error, fallback: false }) as const);
+  });
+}
+
+export function readCancelled(): DeadlineExceededError {
+  return new DeadlineExceededError("The read was cancelled by its signal.");
 }

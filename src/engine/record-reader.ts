@@ -11,8 +11,7 @@ import { fallback } from "./fallback.js";
 import type { ReadOutcome } from "./outcome.js";
 import { fetchMissing, newerOf } from "./refetch.js";
 
-/** The value's bytes, with what stood exactly (for a compare-and-set). */
-export type ByteOutcome = ReadOutcome<Buffer> & { readonly held?: HeldRecord };
+type ByteOutcome = ReadOutcome<Buffer>;
 
 /** Who may answer: the other store too while the authority is away, or the authority alone. */
 export type ReadSource = "either" | "authority";
@@ -154,7 +153,6 @@ function toOutcome(held: HeldRecord, store: StoreName, isFallback: boolean): Byt
       fallback: isFallback,
       stamp: held.stamp,
       ...(store === "redis" && held.stamp === 0 ? {} : { expiresAt: held.expiresAt }),
-      held,
     };
   }
   if (held.kind === "unreadable") {
@@ -163,10 +161,9 @@ function toOutcome(held: HeldRecord, store: StoreName, isFallback: boolean): Byt
       error: new ValidationError([{ path: "", message: held.reason }]),
       store,
       fallback: isFallback,
-      held,
     };
   }
-  return { kind: "miss", store, fallback: isFallback, held };
+  return { kind: "miss", store, fallback: isFallback };
 }
 
 /** The authority itself, for a compare-and-set: never a fallback, and what is uncertain is settled first. */
@@ -180,6 +177,9 @@ export async function readForUpdate(
     guard.store.readRecords(collection, [id]),
   );
   const held = reply.held[0] as HeldRecord;
+  // A closed store adopts nothing any more: what a bypass writer did to it may be dropped, so the next reign's word is waited for.
+  if (fence.role === "closed" && held.kind === "value" && held.bypass)
+    throw new AuthorityReadError(store, new FencedError("The authority is being moved. Retry in a moment."));
   if (isCertain(held, fence)) return held;
   const elsewhere = await fetchMissing(context, collection, [id], operation, { store, fence });
   if (elsewhere instanceof Error) throw new AuthorityReadError(otherStore(store), elsewhere);

@@ -71,7 +71,9 @@ async function decide(
   const fetched = await fetchMissing(context, collection, suspects, operation, { store: present.authority, fence });
   if (fetched instanceof Error) throw uncompared(fetched);
   const compared = writes.map((write) => (suspects.includes(write.id) ? { ...write, compared: true } : write));
-  const second = await guard.attempt((store) => store.writeRecords(collection, present.term, compared), timeoutMs);
+  // The fetching took its part of the time.
+  const leftMs = Math.max(1, Math.min(operation.remaining, timeoutMs));
+  const second = await guard.attempt((store) => store.writeRecords(collection, present.term, compared), leftMs);
   return second.fenced ? "fenced" : second.results;
 }
 

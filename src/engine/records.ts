@@ -6,9 +6,9 @@ import type { Comparison } from "./comparison.js";
 import type { EngineContext } from "./context.js";
 import type { BoundRecords } from "./define-records.js";
 import { findByIndex } from "./index-lookup.js";
-import { mapHit, type ReadOutcome } from "./outcome.js";
+import { mapHit, orCancelled, type ReadOutcome, readCancelled } from "./outcome.js";
 import { type CreateOptions, checkId, toMoment, type UpdateOptions, type WriteOptions } from "./record-inputs.js";
-import { type ByteOutcome, readRecords } from "./record-reader.js";
+import { readRecords } from "./record-reader.js";
 import { type Changed, changeRecord, readAuthorityWithin, writeRecords } from "./record-writer.js";
 
 export class Records<T> {
@@ -51,17 +51,17 @@ export class Records<T> {
   /** One outcome for each id, in order. */
   async readMany(ids: readonly string[], options?: CallOptions): Promise<ReadOutcome<T>[]> {
     for (const id of ids) checkId(id);
-    const distinct = [...new Set(ids)];
+    const distinct = ids.length < 2 ? ids : [...new Set(ids)];
     const outcomes = await this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
-      readRecords(this.#context, this.#collection, distinct, operation),
+      orCancelled(operation, distinct.length, readRecords(this.#context, this.#collection, distinct, operation)),
     );
-    const byId = new Map<string, ByteOutcome>(distinct.map((id, i) => [id, outcomes[i] as ByteOutcome]));
-    const answered = outcomes.find((outcome) => outcome.kind !== "error" && !outcome.fallback);
-    if (answered?.store) this.#comparison.sample(this.#collection, distinct, answered.store);
-    return ids.map((id) => {
-      const { held: _held, ...outcome } = byId.get(id) as ByteOutcome;
-      return mapHit(outcome as ReadOutcome<Buffer>, (bytes) => this.#collection.decode(id, bytes));
-    });
+    this.#comparison.sample(this.#collection, distinct, outcomes);
+    const decoded = outcomes.map((outcome, i) =>
+      mapHit(outcome, (bytes) => this.#collection.decode(distinct[i] as string, bytes)),
+    );
+    if (distinct.length === ids.length) return decoded;
+    const byId = new Map(distinct.map((id, i) => [id, decoded[i] as ReadOutcome<T>]));
+    return ids.map((id) => byId.get(id) as ReadOutcome<T>);
   }
 
   /** Writes the value whatever stands. */
@@ -164,7 +164,7 @@ export class Records<T> {
    */
   async findBy(index: string, value: string, options?: CallOptions): Promise<{ id: string; value: T } | null> {
     const found = await this.#context.inFlight.run(options, this.#context.deadlines.read, (operation) =>
-      findByIndex(this.#context, this.#collection, index, value, operation),
+      operation.orCancelled(findByIndex(this.#context, this.#collection, index, value, operation), readCancelled),
     );
     return found && { id: found.id, value: this.#collection.decode(found.id, found.bytes) };
   }

@@ -4,6 +4,7 @@ import { describe, Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import type { Fence } from "../stores/store.js";
+import { within } from "../stores/within.js";
 
 export interface Reign {
   readonly term: number;
@@ -40,6 +41,7 @@ export class TermView {
   readonly #settle: () => void;
   #reign: Reign | null = null;
   #last: Reign | null = null;
+  #greatest = 0;
   #refreshing: Promise<Fences> | null = null;
 
   constructor(redis: () => Guard | null, postgres: Guard, settle: () => void) {
@@ -56,6 +58,11 @@ export class TermView {
   /** The newest reign this process ever saw, even if it has ended. */
   get last(): Reign | null {
     return this.#last;
+  }
+
+  /** The greatest term that any fence showed this process; 0 if it saw none. */
+  get greatest(): number {
+    return this.#greatest;
   }
 
   /** Reads both fences anew; concurrent callers share one look. */
@@ -85,6 +92,7 @@ export class TermView {
   async #look(): Promise<Fences> {
     const [redis, postgres] = await Promise.all([this.#fenceOf(this.#redis()), this.#fenceOf(this.#postgres)]);
     const fences: Fences = { redis, postgres };
+    this.#greatest = Math.max(this.#greatest, redis?.term ?? 0, postgres?.term ?? 0);
     this.#reign = reignOf(fences);
     if (this.#reign && this.#reign.term >= (this.#last?.term ?? 0)) this.#last = this.#reign;
     return fences;
@@ -105,6 +113,9 @@ function show(fence: Fence | null | undefined): string {
   return fence ? `${fence.role} in term ${fence.term}` : "no fence";
 }
 
+/** Nothing was done. */
+const tooLate = () => new FencedError("The deadline passed while the authority was looked for.");
+
 /** Runs one authority step under the present term, again under the next one if a fence refuses it, until the deadline. */
 export async function atAuthority<T>(
   context: { readonly redis: Guard | null; readonly postgres: Guard; readonly term: TermView },
@@ -115,7 +126,10 @@ export async function atAuthority<T>(
   return Guard.retry(operation, what, async () => {
     // A refusal by a fence costs nothing, so the next term is tried at once before backing off.
     for (let tries = 0; tries < 3; tries++) {
-      const reign = await withinDeadline(operation, context.term.require());
+      // A look at the fences may take longer than the operation has; nothing was done then.
+      const reign =
+        context.term.reign ??
+        (await operation.orCancelled(within(operation.remaining, context.term.require(), tooLate), tooLate));
       const guard = reign.authority === "redis" ? context.redis : context.postgres;
       if (!guard) throw new FencedError("Redis is the authority, but this process has no connection to it.");
       try {
@@ -136,19 +150,3 @@ export async function atAuthority<T>(
 
 /** How long one attempt may take before the next, with the same operation id, is made. */
 const ATTEMPT_MS = 1000;
-
-/** A look at the fences may take longer than the operation has. @throws FencedError at the deadline: nothing was done */
-async function withinDeadline<T>(operation: Operation, work: Promise<T>): Promise<T> {
-  const { signal } = operation;
-  let stop: () => void = () => {};
-  const deadline = new Promise<never>((_, reject) => {
-    stop = () => reject(new FencedError("The deadline passed while the authority was looked for."));
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}

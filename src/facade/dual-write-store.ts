@@ -12,10 +12,12 @@ import type { BoundRecords, RecordsDefinition } from "../engine/define-records.j
 import type { DualWriteEvents, EventName } from "../engine/events.js";
 import { Records } from "../engine/records.js";
 import { GateRefusedError, StrategyError } from "../errors.js";
+import { OLD_SIDE } from "../strategy/gate.js";
 import { areNeighbours, parseStrategy, type StrategyName, strategies } from "../strategy/strategies.js";
 import { type Health, readHealth } from "./health.js";
 import { type CollectionDefinition, type DualWriteOptions, resolveOptions } from "./options.js";
 import { Runtime } from "./runtime.js";
+import { followSource } from "./source-follower.js";
 
 type Opened<D> = D extends RecordsDefinition<infer T> ? Records<T> : D extends CountersDefinition ? Counters : never;
 type Builtin = ReturnType<typeof builtinCollections>;
@@ -63,7 +65,7 @@ export class DualWriteStore<C extends Record<string, CollectionDefinition> = Rec
       opened[name] =
         collection.kind === "records"
           ? new Records(engine, collection as BoundRecords<unknown>, comparison)
-          : new Counters(engine, collection as BoundCounters);
+          : new Counters(engine, collection as BoundCounters, comparison);
     }
     this.collections = opened as OpenedCollections<C>;
     const { users, subscriptions, usage } = this.collections as unknown as OpenedCollections<Record<never, never>>;
@@ -97,19 +99,16 @@ export class DualWriteStore<C extends Record<string, CollectionDefinition> = Rec
       throw error;
     }
     const store = new DualWriteStore<C>(runtime, resolved.zone);
-    const followSource = async () => {
-      try {
-        const next = resolved.source.read();
-        if (next === store.strategy) return;
+    const followed = {
+      get strategy() {
+        return store.strategy;
+      },
+      follow: async (next: StrategyName) => {
         await store.#checkNeighbours(next);
         await runtime.follow(next);
-      } catch (error) {
-        logger.error({ err: error }, `${resolved.source.description} can't be followed; ${store.strategy} goes on`);
-      }
+      },
     };
-    store.#unwatch = resolved.source.watch?.(() => void followSource());
-    // What changed while the store was being opened.
-    if (store.#unwatch) await followSource();
+    store.#unwatch = await followSource(resolved.source, followed, logger);
     return store;
   }
 
@@ -139,20 +138,21 @@ export class DualWriteStore<C extends Record<string, CollectionDefinition> = Rec
     const moves = strategies[present].authority !== to;
     if (moves) {
       // Others may still be on the old side: the fleet waits for them. Everything else must hold now.
-      const checks = (await fleet.gate(to)).filter((check) => check.name !== "nobody on the old side");
+      const checks = (await fleet.gate(to)).filter((check) => check.name !== OLD_SIDE);
       if (checks.some((check) => !check.passed) && !options.force) throw new GateRefusedError(checks);
     }
     const reason = options.reason ?? "setStrategy";
-    const what = options.force ? "forced-passage" : "flip";
+    // Where the authority stays, no gate is passed.
+    const passage = moves && (options.force ?? false);
     const decision = evidence.recordDecision({
-      what,
+      what: passage ? "forced-passage" : "flip",
       strategy: name,
       reason,
-      forced: options.force ?? false,
+      forced: passage,
       process: processId,
     });
     // A forced passage is known by its record; a plain flip is only noted there.
-    if (options.force) await decision;
+    if (passage) await decision;
     else await decision.catch(() => {});
     await this.#runtime.follow(name);
     if (moves) await this.#runtime.untilSettled(to, SETTLE_MS);
@@ -160,7 +160,8 @@ export class DualWriteStore<C extends Record<string, CollectionDefinition> = Rec
 
   /** Reachability, authority, lag and what this process waits for. Never throws. */
   health(): Promise<Health> {
-    return readHealth(this.#runtime.engine, this.#runtime.fleet, Object.values(this.#runtime.collections));
+    const { engine, fleet, collections, comparison } = this.#runtime;
+    return readHealth(engine, fleet, Object.values(collections), comparison.counts);
   }
 
   /** Works off the repair logs until both are empty. @throws the signal's reason */

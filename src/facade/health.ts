@@ -28,8 +28,12 @@ export interface Health {
   /** Age of the oldest entry of the authority's repair log, milliseconds. */
   readonly lagMs: number;
   readonly repairLog: { readonly entries: number; readonly overflowed: readonly string[] };
+  /** Operations under way in this process. */
+  readonly inFlight: number;
   /** Operations can be served: an authority is known and answers. */
   readonly ready: boolean;
+  /** Reads compared with the mirror since the start, and how many of them differed. */
+  readonly samples: { readonly compared: number; readonly differed: number };
   /** Events since the start. */
   readonly counts: Readonly<Record<EventName, number>>;
 }
@@ -40,6 +44,7 @@ export async function readHealth(
   context: EngineContext,
   fleet: Fleet,
   collections: readonly Collection[],
+  samples: Health["samples"],
 ): Promise<Health> {
   const [redis, postgres] = await Promise.all([probe(context.redis), probe(context.postgres)]);
   const reign = context.term.reign;
@@ -68,7 +73,9 @@ export async function readHealth(
     postgres: postgres as StoreHealth,
     lagMs,
     repairLog: { entries, overflowed },
+    inFlight: context.inFlight.size,
     ready: reign !== null && (answers ?? false),
+    samples: { ...samples },
     counts: { ...context.events.counts },
   };
 }

@@ -1,18 +1,14 @@
 /** The options of `DualWriteStore.open`, checked together before anything connects. */
-import type { RedisOptions } from "ioredis";
-import { Redis } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Options as PostgresOptions } from "postgres";
-import { builtinCollections } from "../collections/builtin.js";
 import type { Deadlines } from "../engine/context.js";
-import type { CountersDefinition } from "../engine/define-counters.js";
-import type { RecordsDefinition } from "../engine/define-records.js";
 import { ConfigurationError, DualWriteError, type Issue } from "../errors.js";
 import { fixed, type StrategySource } from "../strategy/source.js";
 import { type StrategyName, strategies } from "../strategy/strategies.js";
+import { type CollectionDefinition, DEFAULT_PREFIX, keyspaceIssues, storeIssues } from "./option-checks.js";
 
-// biome-ignore lint/suspicious/noExplicitAny: a definition's value type is its own affair
-export type CollectionDefinition = RecordsDefinition<any> | CountersDefinition;
+export type { CollectionDefinition } from "./option-checks.js";
 
 export interface DualWriteOptions<C extends Record<string, CollectionDefinition> = Record<never, never>> {
   /** A URL, ioredis options, or a client whose options are taken over. Not needed at POSTGRES_ONLY. */
@@ -43,8 +39,12 @@ export interface DualWriteOptions<C extends Record<string, CollectionDefinition>
   readonly zone?: string;
   /** Entries a collection's repair log holds before it becomes one mark that asks for a backfill. @default 1_000_000 */
   readonly logLimit?: number;
+  /** Operations in flight at most; a further one is refused with an OverloadedError, nothing applied. @default 10_000 */
+  readonly maxInFlight?: number;
   /** Connections to Postgres. @default 10 */
   readonly poolSize?: number;
+  /** Gathers operations that are under way at once into few round trips. False: each makes its own. @default true */
+  readonly coalesce?: boolean;
   /** A pino logger. @default one that writes warnings and errors to stdout */
   readonly logger?: Logger;
 }
@@ -64,14 +64,14 @@ export interface ResolvedOptions {
   readonly bypassWriters: boolean;
   readonly zone: string;
   readonly logLimit: number;
+  readonly maxInFlight: number;
   readonly poolSize: number;
+  readonly coalesce: boolean;
   readonly logger: Logger | undefined;
 }
 
-const builtin = builtinCollections();
-
 const DEFAULTS = {
-  keyPrefix: "threadr:",
+  keyPrefix: DEFAULT_PREFIX,
   schema: "check",
   deadlines: { read: 500, write: 5000, mirror: 500 },
   compareReads: 0.01,
@@ -79,7 +79,9 @@ const DEFAULTS = {
   bypassWriters: true,
   zone: "UTC",
   logLimit: 1_000_000,
+  maxInFlight: 10_000,
   poolSize: 10,
+  coalesce: true,
 } as const satisfies Partial<DualWriteOptions>;
 
 /** @throws ConfigurationError that lists everything that is wrong; StrategyError if only the strategy is */
@@ -101,17 +103,10 @@ export function resolveOptions(options: DualWriteOptions<Record<string, Collecti
     issues.push({ path: "strategy", message: error.message });
   }
 
-  checkUrl(
-    issues,
-    "redis",
-    given.redis,
-    ["redis:", "rediss:"],
-    strategy !== undefined && !strategies[strategy].redisOptional,
-  );
-  checkUrl(issues, "postgres", given.postgres, ["postgres:", "postgresql:"], true);
-  if (given.redis && isCluster(given.redis)) {
-    issues.push({ path: "redis", message: "Redis Cluster isn't supported yet; give a single primary's client or URL" });
-  }
+  const redisRequired = strategy !== undefined && !strategies[strategy].redisOptional;
+  issues.push(...storeIssues("redis", given.redis, redisRequired));
+  issues.push(...storeIssues("postgres", given.postgres, true));
+  issues.push(...keyspaceIssues(merged.keyPrefix, given.collections));
   for (const [name, ms] of Object.entries(deadlines)) {
     if (!(typeof ms === "number" && ms >= 1 && ms <= 600_000))
       issues.push({ path: `deadlines.${name}`, message: "milliseconds from 1 to 600000" });
@@ -121,28 +116,9 @@ export function resolveOptions(options: DualWriteOptions<Record<string, Collecti
   if (!["incomplete", "always", "never"].includes(merged.lookElsewhere))
     issues.push({ path: "lookElsewhere", message: '"incomplete", "always" or "never"' });
   if (!["check", "apply"].includes(merged.schema)) issues.push({ path: "schema", message: '"check" or "apply"' });
-  if (!(Number.isInteger(merged.logLimit) && merged.logLimit >= 1))
-    issues.push({ path: "logLimit", message: "a whole number from 1" });
-  if (!(Number.isInteger(merged.poolSize) && merged.poolSize >= 1))
-    issues.push({ path: "poolSize", message: "a whole number from 1" });
-  if (typeof merged.keyPrefix !== "string" || merged.keyPrefix.startsWith("dual-write:")) {
-    issues.push({
-      path: "keyPrefix",
-      message: "a text that doesn't begin with \"dual-write:\", which is the library's own",
-    });
-  }
-  for (const [name, definition] of Object.entries(given.collections ?? {})) {
-    if (definition?.kind !== "records" && definition?.kind !== "counters") {
-      issues.push({ path: `collections.${name}`, message: "made by defineRecords or defineCounters" });
-    }
-  }
-  const names = Object.values(given.collections ?? {}).map((definition) => definition?.name);
-  for (const [key, definition] of Object.entries(given.collections ?? {})) {
-    const taken = key in builtin || (definition?.name ?? "") in builtin;
-    if (taken)
-      issues.push({ path: `collections.${key}`, message: "a built-in collection has this name; choose another" });
-    else if (names.filter((name) => name === definition?.name).length > 1)
-      issues.push({ path: `collections.${key}`, message: `two collections are named "${definition.name}"` });
+  for (const name of ["logLimit", "maxInFlight", "poolSize"] as const) {
+    if (!(Number.isInteger(merged[name]) && merged[name] >= 1))
+      issues.push({ path: name, message: "a whole number from 1" });
   }
   if (strategyError && issues.length === 1) throw strategyError;
   if (issues.length > 0) throw new ConfigurationError(issues);
@@ -160,7 +136,9 @@ export function resolveOptions(options: DualWriteOptions<Record<string, Collecti
     bypassWriters: merged.bypassWriters,
     zone: merged.zone,
     logLimit: merged.logLimit,
+    maxInFlight: merged.maxInFlight,
     poolSize: merged.poolSize,
+    coalesce: merged.coalesce,
     logger: given.logger,
   };
 }
@@ -169,36 +147,6 @@ function isSource(value: unknown): value is StrategySource {
   return typeof value === "object" && value !== null && typeof (value as StrategySource).read === "function";
 }
 
-function isCluster(value: unknown): boolean {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !(value instanceof Redis) &&
-    "nodes" in value &&
-    typeof value.nodes === "function"
-  );
-}
-
 function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T;
-}
-
-function checkUrl(
-  issues: Issue[],
-  path: string,
-  value: unknown,
-  protocols: readonly string[],
-  required: boolean,
-): void {
-  if (value === undefined || value === null || value === "") {
-    if (required) issues.push({ path, message: `missing; give a URL that begins with ${protocols[0]}// or options` });
-    return;
-  }
-  if (typeof value !== "string") return;
-  if (!protocols.some((protocol) => value.startsWith(`${protocol}//`))) {
-    issues.push({
-      path,
-      message: `not a ${path === "redis" ? "Redis" : "Postgres"} URL; it must begin with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
-    });
-  }
 }

@@ -8,6 +8,7 @@ import type { BoundCounters } from "../engine/define-counters.js";
 import type { BoundRecords } from "../engine/define-records.js";
 import { Drainer } from "../engine/drainer.js";
 import { EventHub } from "../engine/events.js";
+import { newHerd } from "../engine/fallback.js";
 import { InFlight } from "../engine/in-flight.js";
 import { LogClearer } from "../engine/log-clearer.js";
 import { TermView } from "../engine/term-view.js";
@@ -22,7 +23,7 @@ import type { StoreName } from "../stores/state.js";
 import { isTransient } from "../stores/transient-errors.js";
 import { Fleet } from "../strategy/fleet.js";
 import type { FleetContext } from "../strategy/fleet-context.js";
-import { setAside } from "../strategy/handover.js";
+import { setAside } from "../strategy/set-aside.js";
 import { type StrategyName, strategies } from "../strategy/strategies.js";
 import { sweepNowAndThen } from "../strategy/sweep.js";
 import { recordDivergences } from "./divergence-record.js";
@@ -48,7 +49,7 @@ export class Runtime {
   readonly #identity: Identity;
   readonly #postgres: PostgresStore;
   readonly #evidence: ControlRecords;
-  readonly #inFlight = new InFlight();
+  readonly #inFlight: InFlight;
   readonly #term: TermView;
   #redis: Guard<RedisSide> | null;
   readonly #postgresGuard: Guard<PostgresStore>;
@@ -64,6 +65,7 @@ export class Runtime {
     this.#redis = redis && new Guard<RedisSide>(redis);
     this.#postgresGuard = new Guard(postgres);
     this.#evidence = new ControlRecords(postgres.sql);
+    this.#inFlight = new InFlight(options.maxInFlight);
     this.#term = new TermView(
       () => this.#redis,
       this.#postgresGuard,
@@ -77,7 +79,8 @@ export class Runtime {
         definition.bind(context) as BoundRecords<unknown> | BoundCounters,
       ]),
     );
-    this.fleet = new Fleet(() => this.fleetContext(), options.strategy, identity);
+    const samples = () => ({ ...this.comparison.counts });
+    this.fleet = new Fleet(() => this.fleetContext(), options.strategy, { ...identity, samples });
     const self = this;
     this.engine = {
       get redis() {
@@ -90,6 +93,7 @@ export class Runtime {
       events: this.events,
       clearer: new LogClearer(),
       inFlight: this.#inFlight,
+      herd: newHerd(),
       lookElsewhere: options.lookElsewhere,
       bypassWriters: options.bypassWriters,
     };
@@ -109,12 +113,12 @@ export class Runtime {
       postgres: options.postgres,
       logLimit: options.logLimit,
       max: options.poolSize,
+      coalesce: options.coalesce,
     });
     let redis: RedisStore | null = null;
     try {
       const fence = strategies[options.strategy].redisOptional ? await postgres.readFence().catch(() => null) : null;
-      if (options.redis && !fence?.redisGivenUp)
-        redis = await RedisStore.connect({ redis: options.redis, logLimit: options.logLimit });
+      if (!fence?.redisGivenUp) redis = await connectRedis(options);
       return new Runtime(options, identity, redis, postgres);
     } catch (error) {
       await Promise.allSettled([postgres.close(), redis?.close()]);
@@ -164,10 +168,9 @@ export class Runtime {
 
   /** Follows another strategy; connects to Redis again where it is needed. */
   async follow(strategy: StrategyName): Promise<void> {
-    if (!this.#redis && this.#options.redis && !this.fleet.redisGivenUp) {
-      this.#redis = new Guard<RedisSide>(
-        await RedisStore.connect({ redis: this.#options.redis, logLimit: this.#options.logLimit }),
-      );
+    if (!this.#redis && !this.fleet.redisGivenUp) {
+      const redis = await connectRedis(this.#options);
+      this.#redis = redis && new Guard<RedisSide>(redis);
     }
     if (!this.#redis && !strategies[strategy].redisOptional) {
       throw new StrategyError(
@@ -243,4 +246,9 @@ export class Runtime {
       // Away: the last offset stands.
     }
   }
+}
+
+/** Null: none is configured. */
+async function connectRedis({ redis, logLimit, coalesce }: ResolvedOptions): Promise<RedisStore | null> {
+  return redis ? RedisStore.connect({ redis, logLimit, coalesce }) : null;
 }

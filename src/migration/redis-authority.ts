@@ -16,7 +16,9 @@ export async function settledReign(context: MigrationContext): Promise<Reign> {
   const settlement = await settleFences(context, false);
   const fences = await context.term.refresh();
   const reign: Reign | null = reignOf(fences);
-  if (!reign || !settlement.settled) {
+  // Without Redis's own word it isn't known whether it lost its memory.
+  const isSilent = context.redis !== null && !fences.redis && !fences.postgres?.redisGivenUp;
+  if (!reign || !settlement.settled || isSilent) {
     context.term.contradicted();
     throw new FencedError(
       settlement.settled ? "The authority is being moved. Retry in a moment." : `Waiting for ${settlement.waitingFor}.`,
@@ -34,7 +36,11 @@ export async function settledReign(context: MigrationContext): Promise<Reign> {
 
 /** @throws StrategyError while Postgres is the authority; FencedError while that isn't settled: retry */
 export async function redisReign(context: BothStores): Promise<Reign> {
-  const reign = await settledReign(context);
+  return refuseUnlessRedis(await settledReign(context));
+}
+
+/** @throws StrategyError while Postgres is the authority */
+export function refuseUnlessRedis(reign: Reign): Reign {
   if (reign.authority === "redis") return reign;
   throw new StrategyError(
     `Postgres is the authority (term ${reign.term}), so nothing may be copied over it from Redis. Backfill runs before POSTGRES_PRIMARY; to go back, flip to DUAL_WRITE first.`,

@@ -21,6 +21,8 @@ export interface Lease {
   readonly stage: number;
   readonly host: string;
   readonly pid: number;
+  /** Reads that it compared with the mirror, and how many of them differed. Told by Redis only: without it nothing is compared. */
+  readonly samples?: { readonly compared: number; readonly differed: number };
 }
 
 export interface Page<T> {

@@ -10,7 +10,17 @@ export interface Rejected {
 }
 
 export interface Decision {
-  readonly what: "flip" | "handover" | "forced-passage" | "give-up-redis" | "take-redis-back" | "memory-loss";
+  readonly what:
+    | "flip"
+    | "rollback"
+    | "handover"
+    | "forced-passage"
+    | "give-up-redis"
+    | "take-redis-back"
+    | "phase-out"
+    | "without-backup"
+    | "drop-rejects"
+    | "memory-loss";
   readonly strategy: string | null;
   readonly reason: string;
   readonly forced: boolean;
@@ -23,7 +33,10 @@ export interface CollectionEvidence {
   /** Whether the newest verify found both stores equal. */
   readonly verifiedClean: boolean;
   readonly divergencesSinceVerify: number;
+  /** Keys that are set aside. */
   readonly rejects: number;
+  /** Of these, records that the mirror refused. */
+  readonly refused: number;
 }
 
 export interface Evidence {
@@ -43,7 +56,7 @@ export interface Evidence {
     clean: boolean;
   }): Promise<void>;
   recordDecision(decision: Decision): Promise<void>;
-  /** The newest forced passage to `strategy` within the last day, if any. */
+  /** The newest forced passage to `strategy` within the last day that no handover has used up, if any. */
   forcedPassage(strategy: string): Promise<{ reason: string; at: Date } | null>;
   setAside(rejected: Rejected): Promise<void>;
   /** A value that was set aside and is copied now. */

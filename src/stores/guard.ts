@@ -11,7 +11,8 @@ import pRetry from "p-retry";
 import { AuthorityUnavailableError, DeadlineExceededError, FencedError, OutcomeUnknownError } from "../errors.js";
 import type { Operation } from "./operation.js";
 import type { Store } from "./store.js";
-import { isTransient, provesNothingDone, StoreTimeoutError } from "./transient-errors.js";
+import { isOutage, isTransient, provesNothingDone, StoreTimeoutError } from "./transient-errors.js";
+import { within } from "./within.js";
 
 export interface GuardOptions {
   /** Consecutive failures that open the circuit. @default 5 */
@@ -35,7 +36,7 @@ export class Guard<S extends Store = Store> {
     this.store = store;
     this.#probeEveryMs = options.probeEveryMs ?? 250;
     this.#breaker = circuitBreaker(
-      handleWhen((error) => isTransient(error)),
+      handleWhen((error) => isOutage(error)),
       { halfOpenAfter: 0, breaker: new ConsecutiveBreaker(options.failures ?? 5) },
     );
     this.#breaker.onBreak(() => this.#probeLater());
@@ -55,7 +56,16 @@ export class Guard<S extends Store = Store> {
   /** One attempt, settled after `timeoutMs` at the latest even if the driver never answers. */
   attempt<T>(call: (store: S) => Promise<T>, timeoutMs: number): Promise<T> {
     if (this.#breaker.state !== CircuitState.Closed) return Promise.reject(new BrokenCircuitError());
-    return this.#breaker.execute(() => withTimeout(() => call(this.store), timeoutMs, this.store.name));
+    return this.#breaker.execute(() => this.#within(timeoutMs, call(this.store)));
+  }
+
+  #within<T>(timeoutMs: number, call: Promise<T>): Promise<T> {
+    const { name } = this.store;
+    return within(
+      timeoutMs,
+      call,
+      () => new StoreTimeoutError(`${name} didn't answer within ${Math.round(timeoutMs)} ms`),
+    );
   }
 
   /** Ends the probing. */
@@ -70,7 +80,7 @@ export class Guard<S extends Store = Store> {
     if (this.#stopped) return;
     this.#prober = setTimeout(() => {
       this.#breaker
-        .execute(() => withTimeout(() => this.store.now(), PROBE_MS, this.store.name))
+        .execute(() => this.#within(PROBE_MS, this.store.now()))
         .catch(() => {
           if (this.#breaker.state !== CircuitState.Closed) this.#probeLater();
         });
@@ -141,19 +151,4 @@ export function describe(error: unknown): string {
   if (error instanceof BrokenCircuitError) return "the circuit is open after repeated failures";
   const { name, message } = error as { name?: string; message?: string };
   return message || name || String(error);
-}
-
-async function withTimeout<T>(call: () => Promise<T>, timeoutMs: number, store: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new StoreTimeoutError(`${store} didn't answer within ${Math.round(timeoutMs)} ms`)),
-      timeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([call(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -13,37 +13,34 @@ export interface CallOptions {
 
 const PLAIN = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** Nobody else's: 96 random bits, drawn once for each process because drawing is slow. */
+const OWN = randomBytes(12).toString("base64url");
+let made = 0;
+
 /** The form in which an id travels with a state; ids of another form are hashed. */
 export function operationId(given?: string): string {
-  if (given === undefined) return randomBytes(12).toString("base64url");
+  if (given === undefined) return `${OWN}${(made++).toString(36)}`;
   return PLAIN.test(given) ? given : createHash("sha256").update(given).digest("base64url").slice(0, 32);
 }
 
 export class Operation {
-  readonly id: string;
-  /** Aborts at the deadline or with the caller's signal. */
-  readonly signal: AbortSignal;
   /** An attempt to change a store is under way. */
   sending = false;
   /** An attempt changed a store whose reign then ended: only the next one tells what became of it. */
   uncertain = false;
   readonly #deadlineAt: number;
-  readonly #caller: AbortSignal | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #options: CallOptions | undefined;
+  #id: string | undefined;
 
   constructor(options: CallOptions | undefined, defaultDeadlineMs: number) {
-    const deadline = options?.deadline ?? defaultDeadlineMs;
-    const controller = new AbortController();
-    this.id = operationId(options?.operationId);
-    this.#deadlineAt = performance.now() + deadline;
-    this.#caller = options?.signal;
-    this.#timer = setTimeout(() => controller.abort(new Error("deadline")), deadline);
-    this.signal = controller.signal;
-    if (this.#caller?.aborted) controller.abort(this.#caller.reason);
-    this.#caller?.addEventListener("abort", () => controller.abort(this.#caller?.reason), {
-      signal: this.signal,
-      once: true,
-    });
+    this.#options = options;
+    this.#deadlineAt = performance.now() + (options?.deadline ?? defaultDeadlineMs);
+  }
+
+  /** Made when it is first asked for: most operations only read. */
+  get id(): string {
+    this.#id ??= operationId(this.#options?.operationId);
+    return this.#id;
   }
 
   /** Milliseconds left, never negative. */
@@ -55,28 +52,21 @@ export class Operation {
   }
   /** The caller's own signal; the deadline ends each attempt by itself. */
   get cancel(): AbortSignal | undefined {
-    return this.#caller;
+    return this.#options?.signal;
   }
   get cancelled(): boolean {
-    return this.#caller?.aborted ?? false;
-  }
-  /** Frees the timer; call when the operation has settled. */
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    return this.#options?.signal?.aborted ?? false;
   }
 
-  /** Runs `work` as one operation and frees its timer afterwards. */
-  static async run<T>(
-    options: CallOptions | undefined,
-    defaultDeadlineMs: number,
-    work: (operation: Operation) => Promise<T>,
-  ): Promise<T> {
-    const operation = new Operation(options, defaultDeadlineMs);
-    try {
-      return await work(operation);
-    } finally {
-      operation.end();
-    }
+  /** Settles as `work` does, or rejects with `why()` as soon as the caller cancels; `work` then goes on by itself. */
+  orCancelled<T>(work: Promise<T>, why: () => Error): Promise<T> {
+    const signal = this.#options?.signal;
+    if (!signal) return work;
+    return new Promise<T>((resolve, reject) => {
+      const cancel = () => reject(why());
+      if (signal.aborted) cancel();
+      signal.addEventListener("abort", cancel, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", cancel));
+    });
   }
 }

@@ -7,8 +7,6 @@ export interface MemoryClaim {
   readonly term: number;
   readonly role: Fence["role"];
   readonly complete: boolean;
-  /** Nothing at all survived, so values without a companion came after the loss. */
-  readonly bareTrusted: boolean;
   /** Postgres was asked. */
   readonly agreed: boolean;
 }
@@ -17,7 +15,6 @@ export interface MemoryClaim {
 export interface LastFence {
   readonly term: number;
   readonly role: Fence["role"];
-  readonly bareTrusted: boolean;
 }
 
 export interface RedisSide extends Store {
@@ -26,7 +23,8 @@ export interface RedisSide extends Store {
   memoryLost(): Promise<"no" | "some" | "all">;
   /**
    * Sets the fence to exactly this, for the server's present run, only where none is, where another run's fence or a lower term
-   * stands, or the same term that wasn't agreed. Returns what stands afterwards.
+   * stands, or the same term that wasn't agreed. Where none is, nothing survived at all, and a value without a companion came after
+   * the loss: the fence remembers that until all is complete. Returns what stands afterwards.
    */
   claimMemory(claim: MemoryClaim): Promise<Fence>;
   /** The fence that stands, whoever's run wrote it; null without one. */
@@ -50,6 +48,13 @@ export interface PostgresSide extends Store {
   readonly name: "postgres";
   /** Compare-and-set: the term rises from exactly `from` by one, the role stays. Null: it stood elsewhere. */
   raiseTerm(from: number): Promise<number | null>;
+  /**
+   * What the collection's full log left out so far is to be copied under this token (and no longer under another one): what is left
+   * out from now on leaves a mark of its own. Every write that was left out before is committed when this returns.
+   */
+  takeOverflow(collection: Collection, token: string): Promise<void>;
+  /** That was copied: forgets it, unless it was taken under another token since. */
+  settleOverflow(collection: Collection, token: string): Promise<void>;
   /** While Redis is given up, writes keep no repair-log entries. */
   setRedisGivenUp(givenUp: boolean): Promise<void>;
   /** Removes at most `limit` rows that have been dead for the whole retention and that no repair-log entry speaks of. */

@@ -175,7 +175,7 @@ export interface Store {
     ids: readonly string[],
     adopt?: { readonly term: number; readonly mode: "changed" | "bare" },
   ): Promise<{ fence: Fence | null; held: HeldCounter[] }>;
-  /** The authority's step for counters; all adds of one call happen together or (fenced) not at all. */
+  /** The authority's step for counters; all adds of one operation happen together or (fenced, suspect) not at all. */
   addToCounters(
     collection: CounterCollection,
     term: number,

@@ -1,7 +1,11 @@
 /** The list of failures that pass by themselves. Everything else propagates at once. */
 import { BrokenCircuitError } from "cockatiel";
-import { isTransient as isTransientPostgresError, wasNotApplied as postgresDidNothing } from "./postgres/errors.js";
-import { isTransientRedisError, redisDidNothing } from "./redis/errors.js";
+import {
+  isTransient as isTransientPostgresError,
+  wasNotApplied as postgresDidNothing,
+  postgresRefusesWrites,
+} from "./postgres/errors.js";
+import { isTransientRedisError, redisDidNothing, redisRefusesWrites } from "./redis/errors.js";
 
 /** A store call didn't answer in the time it was given. Whether it was carried out is unknown. */
 export class StoreTimeoutError extends Error {
@@ -16,6 +20,11 @@ export function isTransient(error: unknown): boolean {
     isTransientRedisError(error) ||
     isTransientPostgresError(error)
   );
+}
+
+/** The store gave no service: what opens its circuit. One that answers and takes no writes can still be read. */
+export function isOutage(error: unknown): boolean {
+  return isTransient(error) && !redisRefusesWrites(error) && !postgresRefusesWrites(error);
 }
 
 /** The call certainly changed nothing, so its outcome isn't in doubt. */

@@ -1,16 +1,15 @@
 /** This process in the fleet: its lease, its look at the others, and its share in settling terms and moving the authority. */
 import { events } from "../engine/events.js";
-import { type Fences, type Reign, reignOf } from "../engine/term-view.js";
+import { type Fences, reignOf } from "../engine/term-view.js";
 import { type GateCheck, StrategyError } from "../errors.js";
 import { describe } from "../stores/guard.js";
 import type { StoreName } from "../stores/state.js";
 import type { Lease } from "../stores/store.js";
+import { Crossing } from "./crossing.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
-import { checkGate } from "./gate.js";
 import { handOver } from "./handover.js";
 import { Membership } from "./membership.js";
 import { settleFences } from "./recovery.js";
-import { refillRedis } from "./refill.js";
 import { areNeighbours, type StrategyName, strategies } from "./strategies.js";
 
 export interface FleetOptions {
@@ -18,6 +17,8 @@ export interface FleetOptions {
   readonly pid: number;
   /** Pause between looks. Milliseconds. @default 500 */
   readonly tickMs?: number;
+  /** What this process compared so far, for its lease. */
+  readonly samples?: () => Lease["samples"];
 }
 
 export class Fleet {
@@ -28,14 +29,12 @@ export class Fleet {
   #ticking: Promise<void> | null = null;
   #again = false;
   #stopped = false;
-  #refilling: Promise<unknown> | null = null;
-  /** The term in which this process filled Redis from Postgres to the end. */
-  #refilled: number | null = null;
   readonly #abort = new AbortController();
   #waitingFor: string | null = null;
   #told = "";
   #givenUp = false;
   readonly #membership: Membership;
+  readonly #crossing: Crossing;
 
   constructor(context: () => FleetContext, strategy: StrategyName, options: FleetOptions) {
     this.#context = context;
@@ -47,7 +46,12 @@ export class Fleet {
       stage: strategies[this.#strategy].stage,
       host: options.host,
       pid: options.pid,
+      samples: options.samples?.(),
     }));
+    const onFilled = () => {
+      this.#again = true;
+    };
+    this.#crossing = new Crossing(context, { signal: this.#abort.signal, onFilled });
   }
 
   get strategy(): StrategyName {
@@ -86,6 +90,7 @@ export class Fleet {
   /** Follows another strategy from now on. The caller has checked that it may. */
   follow(strategy: StrategyName): void {
     this.#strategy = strategy;
+    this.#crossing.begin();
     this.poke();
   }
 
@@ -116,18 +121,13 @@ export class Fleet {
     clearTimeout(this.#timer);
     this.#abort.abort();
     await this.#ticking;
-    await this.#refilling;
+    await this.#crossing.settled();
     await this.#membership.leave();
   }
 
   /** The gate's checks for this fleet as it stands. */
   async gate(to: StoreName): Promise<GateCheck[]> {
-    return checkGate(
-      this.#context(),
-      to,
-      await this.leases(),
-      (lease) => strategies[lease.strategy as StrategyName].authority !== to,
-    );
+    return this.#crossing.gate(to, await this.leases());
   }
 
   /** All live processes, this one included. */
@@ -150,9 +150,13 @@ export class Fleet {
     this.#waitingFor = settlement.settled ? null : settlement.waitingFor;
     const reign = reignOf(fences);
     if (reign) await this.#raiseLower(fences, reign.term);
-    if (reign && fences.redis?.complete === false && fences.postgres) this.#refill(reign.term);
+    if (reign && fences.redis?.complete === false && fences.postgres) this.#crossing.refill(reign.term);
     if (!reign) await this.#finishHandover(fences);
-    else if (settlement.settled) await this.#moveIfAllWish(reign, fences);
+    else if (settlement.settled) {
+      const others = () => this.#membership.others();
+      const look = { strategy: this.#strategy, reign, fences, own: this.#membership.own, others };
+      this.#waitingFor = await this.#crossing.moveIfAllWish(look);
+    }
     this.#tell();
   }
 
@@ -162,20 +166,6 @@ export class Fleet {
     if (fences.redis && fences.redis.term < term) await redis?.attempt((store) => store.raiseFence(term), CONTROL_MS);
     if (fences.postgres && fences.postgres.term < term)
       await postgres.attempt((store) => store.raiseFence(term), CONTROL_MS);
-  }
-
-  #refill(term: number): void {
-    this.#refilling ??= refillRedis(this.#context(), term, { signal: this.#abort.signal })
-      .then((result) => {
-        if (result === "done") {
-          this.#refilled = term;
-          this.#again = true;
-        }
-      })
-      .catch(() => {}) // A store went away: the next look begins again.
-      .finally(() => {
-        this.#refilling = null;
-      });
   }
 
   /** No store is open. One is closed: a handover was begun, by whomever, and is finished here. */
@@ -188,50 +178,6 @@ export class Fleet {
     if (!closed) return;
     const result = await handOver(this.#context(), closed.name, closed.term);
     this.#waitingFor = result.done ? null : result.waitingFor;
-  }
-
-  /** The authority moves when every live process wishes it where it isn't, and the gate is passed. */
-  async #moveIfAllWish(reign: Reign, fences: Fences): Promise<void> {
-    const context = this.#context();
-    const wish = strategies[this.#strategy].authority;
-    if (wish === reign.authority) return;
-    const others = await this.#membership.others();
-    const behind = others.filter((lease) => strategies[lease.strategy as StrategyName].authority !== wish);
-    if (behind.length > 0) {
-      this.#waitingFor = `${behind.length} processes to cross: ${behind.map((lease) => `${lease.host}:${lease.pid} ${lease.strategy}`).join(", ")}`;
-      return;
-    }
-    if (reign.authority === "redis" && fences.redis?.complete === false) {
-      this.#waitingFor = "Redis to be compared with Postgres after it lost its memory";
-      return;
-    }
-    if (wish === "redis" && (!fences.redis?.complete || this.#refilled !== reign.term)) {
-      // What bypass writers did while Postgres reigned must not become the truth: every stamped state is told once more.
-      this.#refill(reign.term);
-      this.#waitingFor = "Redis to hold everything (it is being filled from Postgres)";
-      return;
-    }
-    const checks = await this.gate(wish);
-    const failed = checks.filter((check) => !check.passed);
-    const forced = failed.length > 0 ? await context.evidence.forcedPassage(this.#strategy) : null;
-    if (failed.length > 0 && !forced) {
-      this.#waitingFor = `the gate: ${failed.map((check) => `${check.name} (${check.figure})`).join("; ")}`;
-      return;
-    }
-    const result = await handOver(context, reign.authority, reign.term);
-    this.#waitingFor = result.done ? null : result.waitingFor;
-    if (result.done) {
-      const reason = forced ? `forced: ${forced.reason}` : "every process crossed and the gate was passed";
-      await context.evidence
-        .recordDecision({
-          what: "handover",
-          strategy: this.#strategy,
-          reason,
-          forced: forced !== null,
-          process: context.processId,
-        })
-        .catch(() => {}); // The fences have it; the note is for people.
-    }
   }
 
   #tell(): void {

@@ -16,7 +16,13 @@ const IN_MOTION = 100;
 const LOOK_LIMIT = 50_000;
 const LOOK_PAGE = 1000;
 
-/** Every check with its figure. The authority may move if all passed. */
+/** The check that a flip waits for, while it insists on all others. */
+export const OLD_SIDE = "nobody on the old side";
+
+/**
+ * Every check with its figure. The authority may move if all passed. On the way back to Redis nothing need be copied or verified
+ * first: the fleet tells Redis every state that Postgres has before it moves.
+ */
 export async function checkGate(
   context: FleetContext,
   to: StoreName,
@@ -25,15 +31,16 @@ export async function checkGate(
 ): Promise<GateCheck[]> {
   const checks: GateCheck[] = [];
   const postgres = await context.postgres.attempt((store) => store.readFence(), CONTROL_MS);
-  if (to === "postgres") {
-    for (const collection of context.collections) {
-      checks.push(...(await checkCollection(context, collection, postgres)));
-    }
+  for (const collection of context.collections) {
+    const evidence = await context.evidence.of(collection.name);
+    if (to === "postgres") checks.push(...(await checkCollection(context, collection, evidence, postgres)));
+    // What Redis has and Postgres couldn't take is no loss on the way back.
+    checks.push(rejectsCheck(collection.name, to === "postgres" ? evidence.rejects : evidence.refused));
   }
   checks.push(...(await checkLogs(context, to)));
   const behind = leases.filter(onOldSide);
   checks.push({
-    name: "nobody on the old side",
+    name: OLD_SIDE,
     passed: behind.length === 0,
     figure:
       behind.length === 0
@@ -61,10 +68,10 @@ export async function checkGate(
 async function checkCollection(
   context: FleetContext,
   collection: Collection,
+  evidence: CollectionEvidence,
   postgres: Fence | null,
 ): Promise<GateCheck[]> {
   const name = collection.name;
-  const evidence = await context.evidence.of(name);
   // A keyspace that was empty when the library was installed has nothing to copy: every write since went through it.
   const bornComplete = (postgres?.complete ?? false) && evidence.backfilledAt === null;
   return [
@@ -132,17 +139,36 @@ function verifyCheck(name: string, evidence: CollectionEvidence, throughLibrary:
   };
 }
 
+function rejectsCheck(name: string, rejects: number): GateCheck {
+  return {
+    name: `${name}: nothing set aside`,
+    passed: rejects === 0,
+    figure: rejects === 0 ? "no record" : `${rejects} set aside, which the next authority lacks`,
+    remedy:
+      "See their reasons in `dual-write status`, put right what is in their way and send them again, or drop them with a reason (`dual-write rejects`).",
+  };
+}
+
+/** What a store's repair logs hold, and of which collections they left entries out. */
+export async function readLogs(
+  guard: Guard,
+  collections: readonly Collection[],
+): Promise<{ entries: number; overflowed: string[] }> {
+  let entries = 0;
+  const overflowed: string[] = [];
+  for (const collection of collections) {
+    const status = await guard.attempt((store) => store.logStatus(collection), CONTROL_MS);
+    entries += status.entries;
+    if (status.overflowed) overflowed.push(collection.name);
+  }
+  return { entries, overflowed };
+}
+
 async function checkLogs(context: FleetContext, to: StoreName): Promise<GateCheck[]> {
   const authority = to === "postgres" ? context.redis : context.postgres;
-  let entries = 0;
-  let overflowed: string[] = [];
-  if (authority) {
-    for (const collection of context.collections) {
-      const status = await authority.attempt((store) => store.logStatus(collection), CONTROL_MS);
-      entries += status.entries;
-      if (status.overflowed) overflowed = [...overflowed, collection.name];
-    }
-  }
+  const { entries, overflowed } = authority
+    ? await readLogs(authority, context.collections)
+    : { entries: 0, overflowed: [] };
   return [
     {
       name: "repair log worked off",
@@ -152,7 +178,8 @@ async function checkLogs(context: FleetContext, to: StoreName): Promise<GateChec
     },
     {
       name: "repair log whole",
-      passed: overflowed.length === 0,
+      // Redis is filled from Postgres before the authority moves there, which takes the mark away.
+      passed: overflowed.length === 0 || to === "redis",
       figure: overflowed.length === 0 ? "no entries were left out" : `overflowed for ${overflowed.join(", ")}`,
       remedy: "Run `dual-write backfill` for these collections: entries were left out when the log was full.",
     },

@@ -1,23 +1,17 @@
 /** Gives Redis up for good, and takes it back from an emptied keyspace. */
-import { GateRefusedError, StrategyError } from "../errors.js";
+import { type GateCheck, GateRefusedError, StrategyError } from "../errors.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
+import { liveLeases } from "./membership.js";
 import { settleFences } from "./recovery.js";
 import { refillRedis } from "./refill.js";
 import { type StrategyName, strategies } from "./strategies.js";
 
-/**
- * From now on nothing is remembered for Redis and no connection to it is needed.
- * @throws GateRefusedError unless Postgres is the authority and every live process is at the last stage
- */
-export async function giveUpRedis(context: FleetContext, reason: string): Promise<void> {
+/** What must hold before Redis can be given up. */
+export async function checkGiveUp(context: FleetContext): Promise<GateCheck[]> {
   const fence = await context.postgres.attempt((store) => store.readFence(), CONTROL_MS);
-  const looks = await Promise.all([
-    context.postgres.attempt((store) => store.readLeases(), CONTROL_MS),
-    context.redis?.attempt((store) => store.readLeases(), CONTROL_MS).catch(() => []) ?? [],
-  ]);
-  const leases = [...new Map(looks.flat().map((lease) => [lease.processId, lease])).values()];
-  const using = leases.filter((lease) => !strategies[lease.strategy as StrategyName]?.redisOptional);
-  const checks = [
+  const leases = await liveLeases(context);
+  const using = (leases ?? []).filter((lease) => !strategies[lease.strategy as StrategyName]?.redisOptional);
+  return [
     {
       name: "Postgres is the authority",
       passed: fence?.role === "authority",
@@ -34,6 +28,14 @@ export async function giveUpRedis(context: FleetContext, reason: string): Promis
       remedy: "Restart these with POSTGRES_ONLY, or wait until their leases end.",
     },
   ];
+}
+
+/**
+ * From now on nothing is remembered for Redis and no connection to it is needed.
+ * @throws GateRefusedError unless Postgres is the authority and every live process is at the last stage
+ */
+export async function giveUpRedis(context: FleetContext, reason: string): Promise<void> {
+  const checks = await checkGiveUp(context);
   if (checks.some((check) => !check.passed)) throw new GateRefusedError(checks);
   await context.postgres.attempt((store) => store.setRedisGivenUp(true), CONTROL_MS);
   await context.evidence.recordDecision({
@@ -63,14 +65,16 @@ export async function takeRedisBack(
       "This Redis holds keys. What it holds may be older than Postgres: empty it, then take it back.",
     );
   }
-  // First the log, so that no write made during the copy is forgotten.
+  // A fence that was left there calls this emptied Redis complete; whoever goes on from here must know better.
+  await redis.attempt((store) => store.setComplete(null, false), CONTROL_MS);
+  // Then the log, so that no write made during the copy is forgotten.
   await postgres.attempt((store) => store.setRedisGivenUp(false), CONTROL_MS);
   // Whatever fence was left behind by the last reign says nothing of this memory.
   const present = await postgres.attempt((store) => store.readFence(), CONTROL_MS);
   const term = await postgres.attempt((store) => store.raiseTerm(present?.term ?? 0), CONTROL_MS);
   if (term === null) throw new StrategyError("Another process changed the term meanwhile. Run it again.");
   await redis.attempt(
-    (store) => store.claimMemory({ term, role: "mirror", complete: false, bareTrusted: false, agreed: true }),
+    (store) => store.claimMemory({ term, role: "mirror", complete: false, agreed: true }),
     CONTROL_MS,
   );
   await context.evidence.recordDecision({
@@ -85,7 +89,7 @@ export async function takeRedisBack(
     const settled = await settleFences(context, false);
     const { redis: fence } = await context.term.refresh();
     if (settled.settled && fence?.complete) break;
-    if (settled.settled && fence) await refillRedis(context, fence.term, options);
-    else await new Promise((resolve) => setTimeout(resolve, 100));
+    const filling = settled.settled && fence ? await refillRedis(context, fence.term, options) : "busy";
+    if (filling === "busy") await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,8 +1,9 @@
 /** Moves the authority: close the old one, carry its log over, open the other in the next term. */
-import { drainAll, type Refusal } from "../engine/drain.js";
+import { drainAll } from "../engine/drain.js";
 import type { Guard } from "../stores/guard.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
+import { setAside } from "./set-aside.js";
 
 export type HandoverResult =
   /** `to` reigns in `term`. */
@@ -59,30 +60,6 @@ async function drainOnce(context: FleetContext, old: Guard, next: Guard, term: n
       minAgeMs: 50,
     });
   }
-}
-
-/** A record that the other store refuses for good can't hold up the fleet: it is kept, with its reason, in the control tables. */
-export function setAside(
-  context: Pick<FleetContext, "evidence" | "redis" | "postgres">,
-  from: StoreName,
-): (refusal: Refusal) => Promise<boolean> {
-  return async ({ collection, id, reason }) => {
-    const guard = from === "redis" ? context.redis : context.postgres;
-    let value: Buffer | null = null;
-    if (collection.kind === "records" && guard) {
-      const { held } = await guard.attempt((store) => store.inspectRecords(collection, [id]), CONTROL_MS);
-      const one = held[0];
-      value = one?.kind === "value" ? one.bytes : null;
-    }
-    await context.evidence.setAside({
-      collection: collection.name,
-      key: collection.redisKey(id),
-      reason,
-      value,
-      source: "drain",
-    });
-    return true;
-  };
 }
 
 function guardOf(context: FleetContext, name: StoreName): Guard | null {

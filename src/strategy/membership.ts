@@ -44,20 +44,27 @@ export class Membership {
     ]);
   }
 
-  /** The other live processes: one is alive if either store says so. */
+  /** The other live processes. */
   async others(): Promise<Lease[]> {
-    const { redis, postgres, processId } = this.#context();
-    const looks = await Promise.allSettled([
-      redis?.attempt((store) => store.readLeases(), CONTROL_MS) ?? Promise.resolve([]),
-      postgres.attempt((store) => store.readLeases(), CONTROL_MS),
-    ]);
-    const found = new Map<string, Lease>();
-    for (const look of looks) {
-      if (look.status === "fulfilled") for (const lease of look.value) found.set(lease.processId, lease);
-    }
-    found.delete(processId);
-    const others = [...found.values()].filter((lease) => lease.strategy in strategies);
-    if (looks.some((look) => look.status === "fulfilled")) this.#neighbours = others;
+    const { processId } = this.#context();
+    const live = await liveLeases(this.#context());
+    const others = (live ?? []).filter((lease) => lease.processId !== processId && lease.strategy in strategies);
+    if (live) this.#neighbours = others;
     return others;
   }
+}
+
+/** The live processes of the fleet: one is alive if either store says so. Null: no store could tell. */
+export async function liveLeases({
+  redis,
+  postgres,
+}: Pick<FleetContext, "redis" | "postgres">): Promise<Lease[] | null> {
+  const looks = await Promise.allSettled([
+    postgres.attempt((store) => store.readLeases(), CONTROL_MS),
+    // The last one counts: Redis's leases tell more.
+    ...(redis ? [redis.attempt((store) => store.readLeases(), CONTROL_MS)] : []),
+  ]);
+  const told = looks.flatMap((look) => (look.status === "fulfilled" ? [look.value] : []));
+  if (told.length === 0) return null;
+  return [...new Map(told.flat().map((lease) => [lease.processId, lease])).values()];
 }

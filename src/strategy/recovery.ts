@@ -70,12 +70,11 @@ async function setUpAlone(context: FleetContext, lost: "no" | "some" | "all"): P
   if ((last?.role ?? "authority") !== "authority" || context.term.last?.authority === "postgres") {
     return { settled: false, waitingFor: "Postgres to answer: it was the authority when it was last seen" };
   }
-  const known = last?.term ?? context.term.last?.term ?? null;
+  // No term below any that was seen: its messages may still be on their way.
   const claim = {
-    term: known ?? 1,
+    term: Math.max(1, last?.term ?? 0, context.term.greatest),
     role: "authority",
     complete: true,
-    bareTrusted: lost === "all",
     agreed: false,
   } as const;
   await redis.attempt((store) => store.claimMemory(claim), CONTROL_MS);
@@ -91,11 +90,14 @@ async function setUpFirst(context: FleetContext, lost: "no" | "some" | "all"): P
   if (!redis) return SETTLED;
   const last = await redis.attempt((store) => store.lastFence(), CONTROL_MS);
   const empty = lost === "all" && (await redis.attempt((store) => store.isEmpty(), CONTROL_MS));
+  const term = (last?.term ?? 1) - 1;
   const fence = await postgres.attempt(
-    (store) => store.createFence({ term: (last?.term ?? 1) - 1, role: "mirror", complete: empty }),
+    (store) => store.createFence({ term, role: "mirror", complete: empty }),
     CONTROL_MS,
   );
-  return raiseAndClaim(context, fence, lost);
+  // Another process came first: what was seen of Redis's memory may have been before it set Redis up.
+  if (fence.term !== term) return { settled: false, waitingFor: "another process that sets the term" };
+  return raiseAndClaim(context, fence);
 }
 
 /** Redis has its fence and Postgres none: a database that was made anew. As a mirror it is filled by a backfill. */
@@ -116,7 +118,7 @@ async function setUpAgain(context: FleetContext, fence: Fence): Promise<Settleme
 /** Redis lost its memory: the term rises in Postgres in one statement, then Redis is set to exactly that term, incomplete. */
 async function recover(context: FleetContext, postgres: Fence, lost: "no" | "some" | "all"): Promise<Settlement> {
   if (lost === "no" || postgres.redisGivenUp) return SETTLED;
-  const settlement = await raiseAndClaim(context, postgres, lost);
+  const settlement = await raiseAndClaim(context, postgres);
   if (settlement.settled) {
     const reason = lost === "all" ? "Redis lost everything" : "Redis restarted";
     await context.evidence
@@ -126,7 +128,7 @@ async function recover(context: FleetContext, postgres: Fence, lost: "no" | "som
   return settlement;
 }
 
-async function raiseAndClaim(context: FleetContext, postgres: Fence, lost: "no" | "some" | "all"): Promise<Settlement> {
+async function raiseAndClaim(context: FleetContext, postgres: Fence): Promise<Settlement> {
   const { redis } = context;
   if (!redis) return SETTLED;
   const term = await context.postgres.attempt((store) => store.raiseTerm(postgres.term), CONTROL_MS);
@@ -137,7 +139,6 @@ async function raiseAndClaim(context: FleetContext, postgres: Fence, lost: "no" 
         term,
         role: postgres.role === "mirror" ? "authority" : "mirror",
         complete: false,
-        bareTrusted: lost === "all",
         agreed: true,
       }),
     CONTROL_MS,
@@ -149,7 +150,6 @@ async function raiseAndClaim(context: FleetContext, postgres: Fence, lost: "no" 
 async function agree(context: FleetContext, redisFence: Fence, postgres: Fence | null): Promise<Settlement> {
   const redis = context.redis;
   if (!redis) return SETTLED;
-  const bareTrusted = (await redis.attempt((store) => store.lastFence(), CONTROL_MS))?.bareTrusted ?? false;
   if (postgres === null) {
     await context.postgres.attempt(
       (store) => store.createFence({ term: redisFence.term, role: "mirror", complete: false }),
@@ -161,7 +161,6 @@ async function agree(context: FleetContext, redisFence: Fence, postgres: Fence |
           term: redisFence.term,
           role: "authority",
           complete: redisFence.complete,
-          bareTrusted,
           agreed: true,
         }),
       CONTROL_MS,
@@ -182,7 +181,6 @@ async function agree(context: FleetContext, redisFence: Fence, postgres: Fence |
         term: agreed,
         role: postgres.role === "mirror" ? "authority" : "mirror",
         complete: false,
-        bareTrusted,
         agreed: true,
       }),
     CONTROL_MS,

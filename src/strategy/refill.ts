@@ -1,5 +1,5 @@
-/** Brings back into a Redis that lost its memory, or was emptied, what Postgres holds. */
-
+/** Brings back into a Redis that lost its memory, was emptied, or wasn't told of everything, what Postgres holds. */
+import { randomUUID } from "node:crypto";
 import { stateOf } from "../engine/refetch.js";
 import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
@@ -23,7 +23,8 @@ export interface RefillOptions {
 }
 
 /**
- * Copies every row, tombstones too, by the mirror's rule, then marks Redis complete in that term.
+ * Copies every row, tombstones too, by the mirror's rule, then marks Redis complete in that term. What Postgres's full repair logs
+ * had left out is told by that.
  * `done`: Redis is complete. `fenced`: the term moved on meanwhile. `busy`: another process is at it.
  */
 export async function refillRedis(
@@ -48,13 +49,15 @@ async function copyAll(
   term: number,
   options: RefillOptions,
 ): Promise<"done" | "fenced" | "busy"> {
+  const token = randomUUID();
+  if (!(await claim(context, redis))) return "busy";
+  await takeOverflows(context, postgres, token);
   let copied = 0;
   for (const collection of context.collections) {
     let after: string | null = null;
     do {
       options.signal?.throwIfAborted();
-      if (!(await redis.attempt((store) => store.claimTask("refill", context.processId, TASK_MS), CALL_MS)))
-        return "busy";
+      if (!(await claim(context, redis))) return "busy";
       const cursor: string | null = after;
       const page = await copyPage(redis, postgres, collection, term, cursor);
       if (page === "fenced") return "fenced";
@@ -65,7 +68,25 @@ async function copyAll(
   }
   if (!(await redis.attempt((store) => store.setCompleteInTerm(term), CALL_MS))) return "fenced";
   await indexWhole(context, redis);
+  for (const collection of context.collections)
+    await postgres.attempt((store) => store.settleOverflow(collection, token), CALL_MS);
   return "done";
+}
+
+function claim({ processId }: RefillContext, redis: Guard<RedisSide>): Promise<boolean> {
+  return redis.attempt((store) => store.claimTask("refill", processId, TASK_MS), CALL_MS);
+}
+
+/** What Postgres's full repair logs left out comes with this copy. */
+async function takeOverflows(
+  { collections }: RefillContext,
+  postgres: Guard<PostgresSide>,
+  token: string,
+): Promise<void> {
+  for (const collection of collections) {
+    const { overflowed } = await postgres.attempt((store) => store.logStatus(collection), CALL_MS);
+    if (overflowed) await postgres.attempt((store) => store.takeOverflow(collection, token), CALL_MS);
+  }
 }
 
 /** The copy wrote the index entries of all that Postgres holds: where that is everything, the index is whole again. */

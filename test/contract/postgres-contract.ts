@@ -80,12 +80,11 @@ export function describePostgresContract(name: string, makeStore: MakeStore<Stor
       expect(await calls().count("a")).toMatchObject({ kind: "absent", compared: false });
       await calls().apply("b", { stamp: 1001 });
       await calls().applyCount("b", { redisPart: 1 });
-      const answer = await calls().store.addToCounters(
-        counts,
-        1,
-        ["a", "b"].map((id) => completeAdd({ id })),
-      );
-      expect(answer).toMatchObject({ results: [{ kind: "suspect" }, { kind: "suspect" }] });
+      const answer = await calls().store.addToCounters(counts, 1, [
+        ...["a", "b"].map((id) => completeAdd({ id, operationId: "one" })),
+        completeAdd({ id: "c", compared: true }),
+      ]);
+      expect(answer).toMatchObject({ results: [{ kind: "suspect" }, { kind: "suspect" }, { kind: "added" }] });
       await calls().put({ id: "b" });
       await calls().add({ id: "b" });
       await calls().put({ id: "a", compared: true });

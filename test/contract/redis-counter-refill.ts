@@ -72,6 +72,17 @@ export function describeCounterRefill(makeStore: MakeRedis): void {
       expect((held as { generation: number }).generation).toBeGreaterThan(1000);
     });
 
+    test("that expired in a snapshot stays expired, whatever older generation Postgres still has", async () => {
+      await calls().beAuthority();
+      const { expiresAt } = await calls().add({ id: "a", by: 4, ttlMs: 100 });
+      await calls().pass(expiresAt as number);
+      await loseSome(calls());
+      await calls().applyCount("a", { generation: 7, redisPart: 2, stamp: 8 }, 2);
+      expect(await calls().count("a")).toMatchObject({ kind: "absent", compared: true });
+      expect(await bypass().get(KEY)).toBeNull();
+      expect(await calls().sum("a")).toBe(0);
+    });
+
     test("keeps of a snapshot what was counted there after the last sum seen", async () => {
       await calls().beAuthority();
       const old = await calls().add({ id: "a", by: 4 });

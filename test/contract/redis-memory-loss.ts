@@ -7,20 +7,20 @@ import type { MakeRedis, RedisHarness } from "./redis-contract.js";
 /** Everything goes; the same server is then an incomplete authority in `term`. */
 export async function loseAll(calls: Calls<RedisHarness>, term = 2): Promise<void> {
   await calls.harness.bypass.flush();
-  await calls.store.claimMemory({ term, role: "authority", complete: false, bareTrusted: true, agreed: true });
+  await calls.store.claimMemory({ term, role: "authority", complete: false, agreed: true });
 }
 
 /** The server comes back as from a snapshot; it is then an incomplete authority in `term`. */
 export async function loseSome(calls: Calls<RedisHarness>, term = 2): Promise<void> {
   await calls.harness.bypass.restart();
-  await calls.store.claimMemory({ term, role: "authority", complete: false, bareTrusted: false, agreed: true });
+  await calls.store.claimMemory({ term, role: "authority", complete: false, agreed: true });
 }
 
 export function describeMemoryLoss(makeStore: MakeRedis): void {
   describe("a lost memory", () => {
     const calls = useHarness(makeStore);
     const bypass = () => calls().harness.bypass;
-    const claim = { role: "authority", complete: false, bareTrusted: true, agreed: true } as const;
+    const claim = { role: "authority", complete: false, agreed: true } as const;
 
     test("is all lost with the fence, and none while the fence is this server's", async () => {
       await calls().beAuthority();
@@ -35,7 +35,7 @@ export function describeMemoryLoss(makeStore: MakeRedis): void {
       await calls().beAuthority();
       await bypass().restart();
       expect(await calls().store.memoryLost()).toBe("some");
-      await calls().store.claimMemory({ ...claim, term: 2, bareTrusted: false });
+      await calls().store.claimMemory({ ...claim, term: 2 });
       expect(await calls().store.memoryLost()).toBe("no");
     });
 
@@ -58,7 +58,7 @@ export function describeMemoryLoss(makeStore: MakeRedis): void {
     test("is claimed with exactly the fence given", async () => {
       const { store } = calls();
       const fence = { term: 7, role: "mirror", complete: false, agreed: false } as const;
-      expect(await store.claimMemory({ ...fence, bareTrusted: true })).toMatchObject(fence);
+      expect(await store.claimMemory(fence)).toMatchObject(fence);
       expect(await store.readFence()).toMatchObject(fence);
     });
 

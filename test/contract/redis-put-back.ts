@@ -121,6 +121,23 @@ export function describePutBack(makeStore: MakeRedis): void {
       expect(await calls().apply("a", { stamp: 1001, bytes: item("red") }, 2)).toMatchObject({ kind: "applied" });
     });
 
+    test("is kept out by a bare value that came after a full loss, whoever claims that memory once more", async () => {
+      await loseAll(calls());
+      await bypass().set(KEY, item("blue"));
+      const again = { term: 3, role: "authority", complete: false, agreed: true } as const;
+      await calls().store.claimMemory(again);
+      expect(await calls().apply("a", { stamp: 1001, bytes: item("red") }, 3)).toMatchObject({ kind: "kept" });
+    });
+
+    test("replaces a bare value of a snapshot, whoever claims that memory once more", async () => {
+      await calls().beAuthority();
+      await bypass().set(KEY, item("blue"));
+      await loseSome(calls());
+      const again = { term: 3, role: "authority", complete: false, agreed: true } as const;
+      await calls().store.claimMemory(again);
+      expect(await calls().apply("a", { stamp: 1001, bytes: item("red") }, 3)).toMatchObject({ kind: "applied" });
+    });
+
     test("is kept out by what a bypass writer changed after it was compared, which is adopted above it", async () => {
       await loseAll(calls());
       await calls().apply("a", { stamp: 1001, bytes: item("red") }, 2);

@@ -10,6 +10,7 @@ import {
 import { chainOf, encode, type Lineage } from "./collections.js";
 import type { FleetOperator } from "./fleet-operator.js";
 import type { PlannedEvent } from "./plan.js";
+import type { TrueState } from "./record-truth.js";
 import { DEADLINES, type SimulatedProcess } from "./simulated-process.js";
 import type { Truth } from "./truth.js";
 import type { World } from "./world.js";
@@ -148,6 +149,39 @@ export class Callers {
         `${event.id} was read from ${store} as ${chain ? `[${chain}]` : "a miss"}; it was ${allowed.join(", ")}`,
       );
     }
+  }
+
+  async find(event: Extract<PlannedEvent, { kind: "find" }>): Promise<void> {
+    const { process } = await this.fleet.untilServing(event.process);
+    const [start, begun] = [this.world.sequence, performance.now()];
+    const fallbacks = this.world.coverage.get("event-fallback");
+    let found: { readonly id: string; readonly value: Lineage } | null;
+    try {
+      found = await process.records.findBy("first", event.first);
+    } catch (error) {
+      this.world.cover("find-error");
+      return this.world.note(process.name, () => `finds ${event.first}: ${(error as Error).message}`);
+    } finally {
+      this.#inTime(`a lookup of ${event.first}`, begun, DEADLINES.read);
+    }
+    this.world.note(process.name, () => `finds ${event.first}: ${JSON.stringify(found)}`);
+    this.world.cover(found ? "find-hit" : "find-miss");
+    const has = (one: TrueState) => chainOf(one.bytes)?.[0] === event.first;
+    // A lookup doesn't say whether the other store answered it, which may be behind.
+    const behind = fallbacks !== this.world.coverage.get("event-fallback");
+    const since = behind ? 0 : start;
+    const during = [...this.truth.records].map(([id, truth]) => ({
+      id,
+      states: truth.during(since, this.world.sequence),
+    }));
+    const fits = found
+      ? during.some(({ id, states }) => id === found.id && states.some((one) => has(one)))
+      : during.every(({ states }) => states.some((one) => !has(one) || one.expiresAt !== null));
+    if (!fits)
+      this.world.violate(
+        "a lookup tells the truth",
+        `${event.first} was found as ${JSON.stringify(found)}; it was ${during.map(({ id, states }) => `${id} ${states.map((one) => `[${chainOf(one.bytes)}]`)}`)}`,
+      );
   }
 
   async readCount(event: Extract<PlannedEvent, { kind: "read-count" }>): Promise<void> {

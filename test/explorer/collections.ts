@@ -9,7 +9,7 @@ export interface Lineage {
   readonly chain: readonly string[];
 }
 
-const table = pgTable("explored", { id: text("id").primaryKey(), ...syncColumns() });
+const table = pgTable("explored", { id: text("id").primaryKey(), first: text("first"), ...syncColumns() });
 const countersTable = pgTable("explored_counts", {
   id: text("id").primaryKey(),
   total: bigint("total", { mode: "number" }),
@@ -18,8 +18,9 @@ const countersTable = pgTable("explored_counts", {
 
 export const records: BoundRecords<Lineage> = defineRecords<Lineage>({
   name: "explored",
+  indexes: { first: { column: table.first, value: ({ chain }) => chain[0] ?? null } },
   redis: { key: (id) => `record:${id}` },
-  postgres: { table, columns: () => ({}) },
+  postgres: { table, columns: ({ chain }) => ({ first: chain[0] ?? null }) },
 }).bind({ prefix: "" });
 
 export const counters: BoundCounters = defineCounters({

@@ -20,8 +20,6 @@ export class CounterTruth {
   #counted = new Set<string>();
   /** A handover left a bypass writer's counts behind in Redis, its mirror. */
   dropped = false;
-  /** That happened at some time: Redis may hold more in its part than Postgres was ever told. */
-  everDropped = false;
 
   constructor(
     readonly id: string,
@@ -89,16 +87,32 @@ export class CounterTruth {
       );
     this.world.cover(loss ? "loss-took-counts" : "handover-dropped-bypass");
     this.dropped = true;
-    this.everDropped = true;
     if (loss) this.#counted = new Set([...this.#counted].filter((op) => row?.operations.includes(op)));
     this.#push(sum, "handover", true);
   }
 
-  /** Redis reigns again, and what a handover had dropped still stands there: a bypass writer's truth. */
-  returned(): void {
+  /**
+   * Redis reigns again. What a handover had dropped was overwritten before, by Postgres's stamped state; where Postgres has none, it
+   * still stands there and is a bypass writer's truth.
+   */
+  returned(row: CounterState | undefined): void {
     const sum = redisCounter(this.world, this.id).sum ?? 0;
-    if (this.dropped && sum !== this.current.sum) this.bypassed(sum, "dropped before");
+    if (this.dropped && sum !== this.current.sum) {
+      if (row && row.stamp > 0)
+        this.world.violate(
+          "what a handover drops is overwritten",
+          `${this.id} stands at ${sum} in Redis, which reigns again; Postgres had ${this.current.sum}`,
+        );
+      this.bypassed(sum, "dropped before");
+    }
     this.dropped = false;
+  }
+
+  /** While Postgres reigns, a repair takes over what stands in Redis for a counter that the library never counted. */
+  takenOver(row: CounterState | undefined): void {
+    if (!row || row.stamp > 0 || !this.dropped || sumOf(row) === this.current.sum) return;
+    this.world.cover("dropped-taken-over");
+    this.#push(sumOf(row), "repair", true);
   }
 
   markFirm(): void {

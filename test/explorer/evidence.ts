@@ -1,37 +1,207 @@
-/** The control tables' evidence, in memory; each call is a statement on the process's own Postgres connection. */
-import type { CollectionEvidence, Decision, Evidence } from "../../src/stores/evidence.js";
+/** What the control tables keep, in memory; each call is a statement on the process's own Postgres connection. */
+import type { CollectionEvidence, Decision, Evidence, Rejected } from "../../src/stores/evidence.js";
+import type { ControlRecords, OpenBackfill } from "../../src/stores/postgres/control-records.js";
 import type { ExplorerPostgres } from "./explorer-stores.js";
+
+interface BackfillRow {
+  readonly id: string;
+  readonly server: string;
+  readonly plan: { readonly collections: readonly string[] };
+  readonly startedAt: Date;
+  state: "running" | "stopped" | "finished" | "abandoned" | "undone";
+  finishedAt: Date | null;
+  cursor: string | null;
+  counts: unknown;
+}
+
+interface VerifyRow {
+  readonly collection: string;
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+  readonly clean: boolean;
+}
+
+/** How long a forced passage holds. Milliseconds. */
+const PASSAGE_MS = 24 * 60 * 60 * 1000;
 
 /** What is in the tables, shared by all processes. */
 export class EvidenceTables {
-  backfilledAt: Date | null = null;
-  verifiedAt: Date | null = null;
-  clean = false;
-  divergences = 0;
-  readonly decisions: Decision[] = [];
+  readonly backfills: BackfillRow[] = [];
+  readonly verifies: VerifyRow[] = [];
+  readonly divergences: { readonly collection: string; readonly what: string; readonly at: number }[] = [];
+  readonly decisions: (Decision & { readonly at: number })[] = [];
+  readonly rejects = new Map<string, Rejected>();
 }
 
-export function evidenceThrough(postgres: ExplorerPostgres, tables: EvidenceTables): Evidence {
-  return {
-    of: () =>
-      postgres.control<CollectionEvidence>("evidence", () => ({
-        backfilledAt: tables.backfilledAt,
-        verifiedAt: tables.verifiedAt,
-        verifiedClean: tables.clean,
-        divergencesSinceVerify: tables.divergences,
-        rejects: 0,
-      })),
-    recordDivergence: () => postgres.control("recordDivergence", () => void tables.divergences++),
-    recordVerify: ({ clean }) =>
-      postgres.control("recordVerify", () => {
-        tables.verifiedAt = new Date();
-        tables.clean = clean;
-        tables.divergences = 0;
-      }),
-    recordDecision: (decision) => postgres.control("recordDecision", () => void tables.decisions.push(decision)),
-    forcedPassage: () => postgres.control("forcedPassage", () => null),
-    setAside: () => postgres.control("setAside", () => {}),
-    takeBack: () => postgres.control("takeBack", () => {}),
-    rejectCount: () => postgres.control("rejectCount", () => 0),
-  };
+/** What the fleet and the migration ask of the control tables. */
+export class ExplorerEvidence
+  implements
+    Evidence,
+    Pick<
+      ControlRecords,
+      | "startBackfill"
+      | "saveBackfill"
+      | "endBackfill"
+      | "unfinishedBackfill"
+      | "unfinishedBackfills"
+      | "openBackfills"
+      | "setAsideAll"
+      | "takeBackAll"
+      | "knownRejects"
+      | "pageRejects"
+      | "putTimeseries"
+      | "readTimeseries"
+    >
+{
+  constructor(
+    readonly postgres: ExplorerPostgres,
+    readonly tables: EvidenceTables,
+  ) {}
+
+  of(collection: string): Promise<CollectionEvidence> {
+    return this.postgres.control<CollectionEvidence>("evidence", () => {
+      const { backfills, verifies, divergences, rejects } = this.tables;
+      const finished = backfills.filter(
+        ({ state, plan }) => state === "finished" && plan.collections.includes(collection),
+      );
+      const verify = newest(verifies.filter((one) => one.collection === collection));
+      const since = verify?.startedAt.getTime() ?? Number.NEGATIVE_INFINITY;
+      const count = (is: (one: Rejected) => boolean) =>
+        [...rejects.values()].filter((one) => one.collection === collection && is(one)).length;
+      const met = divergences.filter((one) => one.collection === collection && one.at > since);
+      return {
+        backfilledAt: newest(finished)?.finishedAt ?? null,
+        verifiedAt: verify?.finishedAt ?? null,
+        verifiedClean: verify?.clean ?? false,
+        divergencesSinceVerify: new Set(met.map(({ what }) => what)).size,
+        rejects: count((one) => one.source !== "repair"),
+        refused: count((one) => one.source === "drain"),
+      };
+    });
+  }
+
+  recordDivergence({ collection, kind, keyHash }: Parameters<Evidence["recordDivergence"]>[0]): Promise<void> {
+    return this.#run("recordDivergence", () => {
+      this.tables.divergences.push({ collection, what: `${kind} ${keyHash}`, at: this.#now() });
+    });
+  }
+
+  recordVerify({ collection, startedAt, clean }: Parameters<Evidence["recordVerify"]>[0]): Promise<void> {
+    return this.#run("recordVerify", () => {
+      this.tables.verifies.push({ collection, startedAt, finishedAt: new Date(this.#now()), clean });
+    });
+  }
+
+  recordDecision(decision: Decision): Promise<void> {
+    return this.#run("recordDecision", () => void this.tables.decisions.push({ ...decision, at: this.#now() }));
+  }
+
+  forcedPassage(strategy: string): Promise<{ reason: string; at: Date } | null> {
+    return this.#run("forcedPassage", () => {
+      const found = this.tables.decisions.findLast(
+        (one) => (one.what === "forced-passage" || one.what === "handover") && one.strategy === strategy,
+      );
+      if (found?.what !== "forced-passage" || found.at <= this.#now() - PASSAGE_MS) return null;
+      return { reason: found.reason, at: new Date(found.at) };
+    });
+  }
+
+  setAside(rejected: Rejected): Promise<void> {
+    return this.setAsideAll([rejected]);
+  }
+
+  setAsideAll(rejects: readonly Rejected[]): Promise<void> {
+    return this.#run("setAside", () => {
+      for (const one of rejects) this.tables.rejects.set(`${one.collection} ${one.key}`, one);
+    });
+  }
+
+  takeBack(collection: string, key: string): Promise<void> {
+    return this.takeBackAll(collection, [key]);
+  }
+
+  takeBackAll(collection: string, keys: readonly string[]): Promise<void> {
+    return this.#run("takeBack", () => {
+      for (const key of keys) this.tables.rejects.delete(`${collection} ${key}`);
+    });
+  }
+
+  rejectCount(): Promise<number> {
+    return this.#run("rejectCount", () => this.tables.rejects.size);
+  }
+
+  /** No value of the explorer's is refused, and what a repair replaced was valid. */
+  async knownRejects(): ReturnType<ControlRecords["knownRejects"]> {
+    return this.#run("knownRejects", () => new Map());
+  }
+
+  async pageRejects(): Promise<[]> {
+    return [];
+  }
+
+  startBackfill(run: Parameters<ControlRecords["startBackfill"]>[0]): Promise<void> {
+    return this.#run("startBackfill", () => {
+      const startedAt = new Date(this.#now());
+      this.tables.backfills.push({ ...run, state: "running", startedAt, finishedAt: null, cursor: null, counts: null });
+    });
+  }
+
+  saveBackfill(id: string, cursor: string | null, counts: unknown): Promise<void> {
+    return this.#run("saveBackfill", () => {
+      const row = this.tables.backfills.find((one) => one.id === id && one.finishedAt === null);
+      if (row) Object.assign(row, { state: "running", cursor, counts: JSON.parse(JSON.stringify(counts)) });
+    });
+  }
+
+  endBackfill(id: string, state: BackfillRow["state"]): Promise<void> {
+    return this.#run("endBackfill", () => {
+      const row = this.tables.backfills.find((one) => one.id === id);
+      if (row) Object.assign(row, { state, finishedAt: state === "stopped" ? null : new Date(this.#now()) });
+    });
+  }
+
+  unfinishedBackfill({ server, plan, maxAgeMs }: Parameters<ControlRecords["unfinishedBackfill"]>[0]) {
+    return this.#run("unfinishedBackfill", () => {
+      const row = newest(
+        this.tables.backfills.filter(
+          (one) =>
+            (one.state === "running" || one.state === "stopped") &&
+            one.counts !== null &&
+            one.server === server &&
+            JSON.stringify(one.plan) === JSON.stringify(plan) &&
+            one.startedAt.getTime() > this.#now() - maxAgeMs,
+        ),
+      );
+      return row ? { ...row } : null;
+    });
+  }
+
+  unfinishedBackfills(): Promise<string[]> {
+    return this.#run("unfinishedBackfills", () =>
+      this.tables.backfills.filter(({ finishedAt }) => finishedAt === null).map(({ id }) => id),
+    );
+  }
+
+  openBackfills(): Promise<OpenBackfill[]> {
+    return this.#run("openBackfills", () => this.tables.backfills.filter(({ finishedAt }) => finishedAt === null));
+  }
+
+  async putTimeseries(): Promise<number> {
+    return 0;
+  }
+  async readTimeseries(): Promise<[]> {
+    return [];
+  }
+
+  #now(): number {
+    return this.postgres.server.now();
+  }
+
+  #run<T>(name: string, effect: () => T): Promise<T> {
+    return this.postgres.control(name, effect);
+  }
+}
+
+function newest<T extends { readonly startedAt: Date }>(rows: readonly T[]): T | undefined {
+  return rows.reduce<T | undefined>((best, row) => (best && best.startedAt > row.startedAt ? best : row), undefined);
 }

@@ -1,4 +1,5 @@
 /** The in-memory stores as one simulated process has them: every effect is noted, traced and followed by the invariants. */
+import { readMigrations } from "../../src/schema/migrate.js";
 import type { CounterCollection, RecordCollection } from "../../src/stores/collection.js";
 import type { MemoryClaim, PostgresSide, RedisSide } from "../../src/stores/sides.js";
 import type {
@@ -16,20 +17,23 @@ import type { Connection } from "./world.js";
 
 type Note = (result: never) => void;
 
+/** The database is up to date. */
+const MIGRATIONS = await readMigrations();
+
 export class ExplorerRedis extends MemoryRedis implements RedisSide {
   #note: Note | null = null;
 
   constructor(
-    readonly connection: Connection,
+    readonly link: Connection,
     readonly truth: Truth,
   ) {
-    super(connection.world.redis, { step: (name) => connection.step(name) });
+    super(link.world.redis, { step: (name) => link.step(name), logLimit: link.world.logLimit });
   }
 
   protected override perform<T>(name: string, effect: () => T): Promise<T> {
     const note = this.#note;
     this.#note = null;
-    return super.perform(name, () => observe(this.connection, `redis.${name}`, effect, note));
+    return super.perform(name, () => observe(this.link, `redis.${name}`, effect, note));
   }
 
   override writeRecords(
@@ -66,16 +70,16 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
   #note: Note | null = null;
 
   constructor(
-    readonly connection: Connection,
+    readonly link: Connection,
     readonly truth: Truth,
   ) {
-    super(connection.world.postgres, { step: (name) => connection.step(name) });
+    super(link.world.postgres, { step: (name) => link.step(name), logLimit: link.world.logLimit });
   }
 
   protected override perform<T>(name: string, effect: () => T): Promise<T> {
     const note = this.#note;
     this.#note = null;
-    return super.perform(name, () => observe(this.connection, `postgres.${name}`, effect, note));
+    return super.perform(name, () => observe(this.link, `postgres.${name}`, effect, note));
   }
 
   override writeRecords(
@@ -94,6 +98,12 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
     this.#note = (result: Fenced<CounterAddResult>) => this.truth.counted("postgres", term, adds, result);
     return super.addToCounters(collection, term, adds);
   }
+  override applyCounters(
+    ...args: Parameters<MemoryPostgres["applyCounters"]>
+  ): ReturnType<MemoryPostgres["applyCounters"]> {
+    this.#note = () => this.truth.countersApplied();
+    return super.applyCounters(...args);
+  }
   override openFence(term: number): Promise<boolean> {
     this.#note = (opened: boolean) => opened && this.truth.opened("postgres", term);
     return super.openFence(term);
@@ -101,6 +111,27 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
   override closeFence(term: number): Promise<boolean> {
     this.#note = (closed: boolean) => closed && this.truth.closed("postgres");
     return super.closeFence(term);
+  }
+
+  /** For the look at the schema, which reads the migrations' files: while that happens in real time, virtual time stands still. */
+  get sql() {
+    const { world } = this.link;
+    let isRead: () => void = () => {};
+    world.outside = new Promise((resolve) => {
+      isRead = () => {
+        world.outside = null;
+        isRead = () => {};
+        resolve();
+      };
+    });
+    return {
+      unsafe: (query: string) => {
+        isRead();
+        return this.control<unknown[]>("schema", () =>
+          query.includes("to_regclass") ? [{ exists: true }] : MIGRATIONS,
+        );
+      },
+    };
   }
 
   /** The control tables' rows are another statement on the same connection. */

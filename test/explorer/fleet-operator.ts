@@ -1,6 +1,7 @@
 /** Starts, crashes and replaces processes, and leads the fleet from stage to stage one process after another. */
 import { StrategyError } from "../../src/errors.js";
 import type { EvidenceTables } from "./evidence.js";
+import { MigrationProcess } from "./migration-process.js";
 import { type Plan, strategyOf } from "./plan.js";
 import { type ProcessOptions, SimulatedProcess } from "./simulated-process.js";
 import type { Truth } from "./truth.js";
@@ -77,8 +78,23 @@ export class FleetOperator {
   }
 
   /** After the flips asked for before. */
-  flip(to: number, graceful: boolean, live: boolean): void {
+  flip(to: number, graceful: boolean, live: boolean): Promise<void> {
     this.#flipping = this.#flipping.then(() => this.#flip(to, graceful, live));
+    return this.#flipping;
+  }
+
+  /** Redis was given up, and not taken back. */
+  get isGivenUp(): boolean {
+    return this.world.postgres.control.fence?.redisGivenUp ?? false;
+  }
+
+  /** After the flips asked for before, if they led to the last stage. */
+  giveUp(name: string): Promise<void> {
+    this.#flipping = this.#flipping.then(async () => {
+      if (this.stage === 3 && !this.isGivenUp)
+        await new MigrationProcess(this.world, this.truth, this.tables, name).giveUp();
+    });
+    return this.#flipping;
   }
 
   async settled(): Promise<void> {
@@ -88,6 +104,7 @@ export class FleetOperator {
 
   async #flip(to: number, graceful: boolean, live: boolean): Promise<void> {
     if (Math.abs(to - this.stage) !== 1) return; // An earlier flip was cut out of the plan.
+    if (to < 3) await this.#takeBack();
     this.stage = to;
     this.world.note("operator", `flips to ${strategyOf(to)}`);
     for (const [place, slot] of this.#slots.entries()) {
@@ -95,7 +112,7 @@ export class FleetOperator {
       slot.stage = to;
       const { process } = slot;
       if (process?.state !== "serving") continue;
-      if (live) process.fleet.follow(strategyOf(to));
+      if (live) process.follow(strategyOf(to));
       else if (graceful) {
         // A process that crashes on its way out is replaced by whoever let it crash.
         const ended = await Promise.race([process.close(), slot.untilCrash]);
@@ -105,6 +122,15 @@ export class FleetOperator {
       await pause(Math.floor(this.world.draw("flip pause") * 150));
     }
     this.world.cover(`flip-to-${to}`);
+  }
+
+  /** Before an earlier stage Redis has to be there again, from an emptied keyspace. */
+  async #takeBack(): Promise<void> {
+    while (this.isGivenUp) {
+      this.world.effect("operator", "empties Redis", () => this.world.redis.flush());
+      await new MigrationProcess(this.world, this.truth, this.tables, `taker-${++this.#made}`).takeBack();
+      if (this.isGivenUp) await pause(300);
+    }
   }
 
   #start(slot: Slot, afterMs = 0): void {

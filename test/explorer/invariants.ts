@@ -18,9 +18,14 @@ function isWhole(world: World, store: "redis" | "postgres", collection: string):
   return fence !== null && isComplete(fence, collection);
 }
 
+/** Whether Redis is a mirror of which nothing is known to be missing. */
+function isMirrored(world: World, collection: string): boolean {
+  return !world.postgres.control.fence?.redisGivenUp && isWhole(world, "redis", collection);
+}
+
 function isLogged(world: World, store: "redis" | "postgres", collection: string, id: string, stamp: number): boolean {
-  const { logs, overflowed } = world[store].control;
-  return overflowed.has(collection) || (logs.get(collection)?.get(id) ?? -1) >= stamp;
+  const { control } = world[store];
+  return control.hasOverflowed(collection) || (control.logs.get(collection)?.get(id) ?? -1) >= stamp;
 }
 
 export function checkRecords(truth: Truth, one: RecordTruth): void {
@@ -42,11 +47,19 @@ export function checkRecords(truth: Truth, one: RecordTruth): void {
     (redis.value === null || one.current.expiresAt === redis.expiresAt)
   ) {
     if (told) one.markFirm(companion.stamp);
-    else if (row && sameBytes(row.bytes, redis.value) && row.expiresAt === redis.expiresAt) one.markFirm(0);
+    else if (!companion && row && sameBytes(row.bytes, redis.value) && row.expiresAt === redis.expiresAt)
+      one.markFirm(0);
   }
 
   const { authority } = truth;
-  if (truth.loss || !isWhole(world, authority, records.name)) return;
+  if (truth.loss) return;
+  const { bytes, expiresAt: end, stamp } = one.current;
+  if (bytes && (world.redis.isPast(end) || world.postgres.isPast(end))) {
+    const [trace, value] = authority === "redis" ? [companion, redis.value] : [row, null];
+    const isDelete = trace?.bytes === null && trace.stamp >= stamp && !value;
+    if (isDelete || (!trace && !value && isWhole(world, authority, records.name))) one.expired(held[authority]);
+  }
+  if (!isWhole(world, authority, records.name)) return;
   const stands = authority === "redis" ? redis.value : row && !world.postgres.isPast(row.expiresAt) ? row.bytes : null;
   const expiresAt = authority === "redis" ? redis.expiresAt : (row?.expiresAt ?? null);
   const live = one.live(authority);
@@ -58,7 +71,7 @@ export function checkRecords(truth: Truth, one: RecordTruth): void {
   }
 
   const mirror = authority === "redis" ? "postgres" : "redis";
-  if (mirror === "redis" && !isWhole(world, "redis", records.name)) return;
+  if (mirror === "redis" && !isMirrored(world, records.name)) return;
   const [mine, theirs] = [held[authority], held[mirror]];
   if (mine > theirs && !isLogged(world, authority, records.name, id, mine)) {
     world.violate(
@@ -104,39 +117,37 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
       one.markFirm();
   }
 
-  const named = (invariant: string) => (one.everDropped ? "what a handover drops is overwritten" : invariant);
   const { authority } = truth;
   if (truth.loss || !isWhole(world, authority, counters.name)) return;
   const stands = authority === "redis" ? (sum ?? 0) : row ? sumOf(row) : 0;
   if (stands !== one.current.sum) {
     world.violate(
-      named("counts are exact"),
+      "counts are exact",
       `${id} is ${one.current.sum} by ${one.current.by}, but ${authority} holds ${stands}`,
     );
   }
 
   const mirror = authority === "redis" ? "postgres" : "redis";
-  if (mirror === "redis" && !isWhole(world, "redis", counters.name)) return;
-  // A bypass writer's growth counts before it is adopted.
+  if (mirror === "redis" && !isMirrored(world, counters.name)) return;
+  // A bypass writer's growth counts before it is adopted, where Redis decides. In the mirror it may be dropped, or stand there already.
   const grown = known && sum !== null && sum > sumOf(known) ? { ...known, redisPart: sum - known.postgresPart } : known;
-  const held: Record<"redis" | "postgres", CounterState | null> = { redis: grown, postgres: row ?? null };
-  const [standing, theirs] = [held[authority], held[mirror]];
-  const mine = authority === "redis" ? known : standing;
+  const [mine, held, ahead] = authority === "redis" ? [known, row, row] : [row, grown, known];
+  const standing = authority === "redis" ? grown : row;
   if (
     mine &&
     mine.stamp > 0 &&
-    !(theirs && includes(theirs, mine)) &&
+    !(held && includes(held, mine)) &&
     !isLogged(world, authority, counters.name, id, mine.stamp)
   ) {
     world.violate(
-      named("the log covers what the mirror lacks"),
-      `${id}: ${authority} holds ${parts(mine)}, ${mirror} ${parts(theirs)}, and there is no log entry`,
+      "the log covers what the mirror lacks",
+      `${id}: ${authority} holds ${parts(mine)}, ${mirror} ${parts(held)}, and there is no log entry`,
     );
   }
-  if (!truth.alone && theirs && theirs.stamp > 0 && !(standing && includes(standing, theirs))) {
+  if (!truth.alone && ahead && ahead.stamp > 0 && !(standing && includes(standing, ahead))) {
     world.violate(
-      named("the mirror isn't ahead"),
-      `${id}: ${mirror} holds ${parts(theirs)}, the authority ${authority} ${parts(mine)}`,
+      "the mirror isn't ahead",
+      `${id}: ${mirror} holds ${parts(ahead)}, the authority ${authority} ${parts(mine)}`,
     );
   }
 }
@@ -150,7 +161,7 @@ function includes(whole: CounterState, part: CounterState): boolean {
   );
 }
 
-function parts(state: CounterState | null): string {
+function parts(state: CounterState | null | undefined): string {
   return state
     ? `(generation ${state.generation}, ${state.redisPart} + ${state.postgresPart}, stamp ${state.stamp})`
     : "nothing";

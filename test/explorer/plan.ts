@@ -1,6 +1,8 @@
 /** What happens in one schedule, as data: made from a seed, and cut down when it fails. */
 import type { StrategyName } from "../../src/strategy/strategies.js";
 import { strategyNames } from "../../src/strategy/strategies.js";
+import type { RunLimits } from "./migration-process.js";
+import { addFaults, addForcedPassage, addGiveUp, addRuns, type When } from "./plan-parts.js";
 import { Random } from "./random.js";
 
 /** How the network and the clocks behave. */
@@ -24,6 +26,8 @@ export type PlannedEvent = { readonly at: number } & (
       readonly ttlMs?: number;
     }
   | { readonly kind: "read"; readonly process: number; readonly id: string }
+  /** Looks for the record whose chain begins with this operation. */
+  | { readonly kind: "find"; readonly process: number; readonly first: string }
   | { readonly kind: "count"; readonly process: number; readonly id: string; readonly op: string; readonly by: number }
   | { readonly kind: "read-count"; readonly process: number; readonly id: string }
   | { readonly kind: "bypass-set"; readonly id: string; readonly op: string; readonly ttlMs?: number }
@@ -31,8 +35,13 @@ export type PlannedEvent = { readonly at: number } & (
   | { readonly kind: "bypass-expire"; readonly id: string; readonly op: string; readonly ttlMs: number }
   | { readonly kind: "bypass-count"; readonly id: string; readonly op: string; readonly by: number }
   | { readonly kind: "bypass-uncount"; readonly id: string; readonly op: string }
-  | { readonly kind: "backfill" | "verify"; readonly process: number }
+  | ({ readonly kind: "backfill"; readonly op: string } & RunLimits)
+  | ({ readonly kind: "verify"; readonly op: string; readonly repair: boolean } & RunLimits)
   | { readonly kind: "flip"; readonly to: number; readonly graceful: boolean; readonly live: boolean }
+  /** Redis is given up if every process is at the last stage; taken back, emptied, before an earlier one, or by the second. */
+  | { readonly kind: "give-up" | "take-back"; readonly op: string }
+  /** The gate before this stage is to be passed whatever it finds. */
+  | { readonly kind: "force"; readonly to: number }
   | { readonly kind: "crash"; readonly process: number }
   | { readonly kind: "snapshot" | "flush" | "restore" | "restart" }
   | {
@@ -51,6 +60,8 @@ export interface Plan {
   /** Ids of records and counters that stood in Redis before the library came. */
   readonly legacy: readonly string[];
   readonly legacyCounters: readonly string[];
+  /** Entries that a repair log holds before it becomes one mark. @default no limit */
+  readonly logLimit?: number;
   /** Share of reads that are compared with the mirror. */
   readonly compare: number;
   readonly events: readonly PlannedEvent[];
@@ -58,6 +69,9 @@ export interface Plan {
 
 export const RECORD_IDS = ["a", "b"] as const;
 export const COUNTER_IDS = ["m", "n"] as const;
+
+/** What few schedules are about. */
+const SPECIALS = [null, null, null, null, null, null, null, "full-log", "full-log", "forced", "give-up"] as const;
 
 export function strategyOf(stage: number): StrategyName {
   return strategyNames[stage] as StrategyName;
@@ -80,7 +94,9 @@ export function makePlan(seed: number): Plan {
   const length = random.pick([400, 1200, 2500]);
   const events: PlannedEvent[] = [];
   // The walk begins with a handover where the first stage is Postgres's: most such schedules wait for it.
-  const first = random.pick([0, 0, 1, 1, 1, 2, 2, 2, 3]);
+  const special = random.pick(SPECIALS);
+  const first =
+    special === "give-up" ? 3 : special === "forced" ? random.pick([1, 2]) : random.pick([0, 0, 1, 1, 1, 2, 2, 2, 3]);
   const lead = first >= 2 && random.chance(0.8) ? 700 : 0;
 
   // Races need things to happen at once: most events gather around a few moments.
@@ -121,6 +137,8 @@ export function makePlan(seed: number): Plan {
     }
     for (let i = random.between(0, 7); i > 0; i--)
       events.push({ at: at(), kind: "read", process: process(), id: id() });
+    for (let i = random.pick([0, 0, 1, 3]); i > 0; i--)
+      events.push({ at: at(), kind: "find", process: process(), first: `o${random.between(1, writes)}` });
   }
   if (focus !== "records") {
     for (let i = random.between(2, 7); i > 0; i--)
@@ -129,7 +147,10 @@ export function makePlan(seed: number): Plan {
       events.push({ at: at(), kind: "read-count", process: process(), id: counter() });
   }
 
-  const legacy = random.chance(0.3) ? RECORD_IDS.filter(() => random.chance(0.7)) : [];
+  const legacy =
+    special === "forced" || (special !== "give-up" && random.chance(0.3))
+      ? RECORD_IDS.filter(() => random.chance(0.7))
+      : [];
   const legacyCounters = random.chance(0.3) ? COUNTER_IDS.filter(() => random.chance(0.7)) : [];
   if (random.chance(0.35)) {
     for (let i = random.between(1, 4); i > 0; i--) {
@@ -167,9 +188,12 @@ export function makePlan(seed: number): Plan {
     events.push({ at: time, kind: "flip", to: stage, graceful: random.chance(0.7), live: random.chance(0.3) });
     time += random.between(50, Math.floor(length / 2));
   }
-  if (random.chance(0.5)) events.push({ at: at(), kind: "backfill", process: process() });
-  if (random.chance(0.4)) events.push({ at: at(), kind: "verify", process: process() });
-  addFaults(random, events, at, process);
+  const when: When = { at, process, lead, length, usualMs: weather.usualMs };
+  addRuns(random, events, when);
+  if (special === "give-up") addGiveUp(random, events, when);
+  if (special === "forced") addForcedPassage(random, events, when, first);
+  // What only Redis had goes with its memory, also where a forced passage left it there.
+  addFaults(random, events, when, special !== "forced");
   events.sort((a, b) => a.at - b.at);
   return {
     seed,
@@ -178,38 +202,8 @@ export function makePlan(seed: number): Plan {
     processes,
     legacy,
     legacyCounters,
+    ...(special === "full-log" ? { logLimit: random.pick([0, 1, 1]) } : {}),
     compare: random.chance(0.2) ? 1 : 0,
     events,
   };
-}
-
-function addFaults(random: Random, events: PlannedEvent[], at: () => number, process: () => number): void {
-  if (random.chance(0.45)) return;
-  const count = random.pick([1, 1, 2, 3]);
-  for (let i = 0; i < count; i++) {
-    const time = at();
-    switch (random.pick(["crash", "crash", "flush", "restore", "restart", "outage", "outage"] as const)) {
-      case "crash":
-        events.push({ at: time, kind: "crash", process: process() });
-        break;
-      case "flush":
-        events.push({ at: time, kind: "flush" });
-        break;
-      case "restart":
-        events.push({ at: time, kind: "restart" });
-        break;
-      case "restore":
-        events.push({ at: random.between(0, time), kind: "snapshot" }, { at: time, kind: "restore" });
-        break;
-      case "outage":
-        events.push({
-          at: time,
-          kind: "outage",
-          store: random.pick(["redis", "postgres"] as const),
-          manner: random.pick(["refuses", "silent"] as const),
-          ms: random.pick([30, 200, 900, 3000]),
-        });
-        break;
-    }
-  }
 }

@@ -78,6 +78,12 @@ export class RecordTruth {
     this.#push({ bytes: state.bytes, expiresAt: state.expiresAt, by: operationId, stamp: state.stamp, firm: true });
   }
 
+  /** It expired by one server's clock and went to the other store as a delete: it stays gone, whatever the other's clock says. */
+  expired(stamp: number): void {
+    this.world.cover("expired-as-delete");
+    this.#push({ bytes: null, expiresAt: null, by: "expiry", stamp: Math.max(stamp, this.current.stamp), firm: true });
+  }
+
   /** An operation id was recognised, so it must have led to what stands. */
   repeated(operationId: string): void {
     this.world.cover("repeated-operation");

@@ -4,18 +4,21 @@ import type { Deadlines, EngineContext } from "../../src/engine/context.js";
 import { Counters } from "../../src/engine/counter-set.js";
 import { Drainer } from "../../src/engine/drainer.js";
 import { EventHub } from "../../src/engine/events.js";
+import { newHerd } from "../../src/engine/fallback.js";
 import { InFlight } from "../../src/engine/in-flight.js";
 import { LogClearer } from "../../src/engine/log-clearer.js";
 import { Records } from "../../src/engine/records.js";
 import { TermView } from "../../src/engine/term-view.js";
+import { StrategyError } from "../../src/errors.js";
 import { Guard } from "../../src/stores/guard.js";
 import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
+import type { StoreName } from "../../src/stores/state.js";
 import { Fleet } from "../../src/strategy/fleet.js";
 import type { FleetContext } from "../../src/strategy/fleet-context.js";
-import { setAside } from "../../src/strategy/handover.js";
+import { setAside } from "../../src/strategy/set-aside.js";
 import { type StrategyName, strategies } from "../../src/strategy/strategies.js";
 import { collections, counters, type Lineage, records } from "./collections.js";
-import { type EvidenceTables, evidenceThrough } from "./evidence.js";
+import { type EvidenceTables, ExplorerEvidence } from "./evidence.js";
 import { ExplorerPostgres, ExplorerRedis } from "./explorer-stores.js";
 import type { Truth } from "./truth.js";
 import { Connection, type World } from "./world.js";
@@ -29,16 +32,18 @@ export interface ProcessOptions {
 }
 
 export class SimulatedProcess {
-  readonly redis: Guard<RedisSide>;
   readonly postgres: Guard<PostgresSide>;
   readonly fleet: Fleet;
   readonly engine: EngineContext;
   readonly records: Records<Lineage>;
   readonly counters: Counters;
   readonly evidence: FleetContext["evidence"];
+  readonly #truth: Truth;
   readonly #comparison: Comparison;
   readonly #drainer: Drainer;
-  readonly #connections: Connection[];
+  readonly #connections: Connection[] = [];
+  #redis: Guard<RedisSide> | null = null;
+  #upkeep: NodeJS.Timeout | undefined;
   state: "starting" | "serving" | "closing" | "gone" = "starting";
 
   constructor(
@@ -49,25 +54,22 @@ export class SimulatedProcess {
     strategy: StrategyName,
     options: ProcessOptions,
   ) {
-    this.#connections = [new Connection(world, name, "redis"), new Connection(world, name, "postgres")];
-    const [toRedis, toPostgres] = this.#connections as [Connection, Connection];
-    const postgresStore = new ExplorerPostgres(toPostgres, truth);
-    this.redis = new Guard<RedisSide>(new ExplorerRedis(toRedis, truth));
+    this.#truth = truth;
+    const postgresStore = new ExplorerPostgres(this.#connect("postgres"), truth);
     this.postgres = new Guard<PostgresSide>(postgresStore);
-    this.evidence = evidenceThrough(postgresStore, tables);
+    this.evidence = new ExplorerEvidence(postgresStore, tables);
     const events = new EventHub();
-    const term = new TermView(
-      () => this.redis,
-      this.postgres,
-      () => this.fleet.poke(),
-    );
+    const redis = () => this.#redis;
+    const term = new TermView(redis, this.postgres, () => this.fleet.poke());
     this.fleet = new Fleet(() => this.fleetContext(), strategy, {
       host: "host",
       pid: Number(name.replace(/\D/g, "")),
       tickMs: 40 + Math.floor(world.draw("tick", name) * 160),
     });
     this.engine = {
-      redis: this.redis,
+      get redis() {
+        return redis();
+      },
       postgres: this.postgres,
       term,
       policy: () => {
@@ -77,7 +79,8 @@ export class SimulatedProcess {
       deadlines: DEADLINES,
       events,
       clearer: new LogClearer(),
-      inFlight: new InFlight(),
+      inFlight: new InFlight(10_000),
+      herd: newHerd(),
       lookElsewhere: "incomplete",
       bypassWriters: true,
     };
@@ -85,11 +88,11 @@ export class SimulatedProcess {
     this.#drainer = new Drainer(this.engine, {
       processId: name,
       collections,
-      redis: () => this.redis,
+      redis,
       refuse: (from) => setAside(this.fleetContext(), from),
     });
     this.records = new Records(this.engine, records, this.#comparison);
-    this.counters = new Counters(this.engine, counters);
+    this.counters = new Counters(this.engine, counters, this.#comparison);
     for (const event of ["fallback", "divergence", "mirrorFailure", "rejected"] as const) {
       events.on(event, (told) => {
         world.cover(`event-${event}`);
@@ -102,7 +105,7 @@ export class SimulatedProcess {
   fleetContext(): FleetContext {
     return {
       processId: this.name,
-      redis: this.redis,
+      redis: this.#redis,
       postgres: this.postgres,
       collections,
       term: this.engine.term,
@@ -111,16 +114,47 @@ export class SimulatedProcess {
     };
   }
 
-  /** As a backend opens its store. @throws StrategyError while processes two stages away are alive */
+  /** As a backend opens its store. @throws StrategyError while processes two stages away are alive, or Redis is needed and given up */
   async open(): Promise<void> {
+    const { redisOptional } = strategies[this.fleet.strategy];
+    const fence = redisOptional ? await this.postgres.store.readFence().catch(() => null) : null;
+    if (!fence?.redisGivenUp) this.#connectRedis();
     await this.fleet.join();
     await this.fleet.start();
     for (const until = performance.now() + SETTLE_MS; !this.engine.term.reign && performance.now() < until; ) {
       await new Promise((resolve) => setTimeout(resolve, 25));
       await this.fleet.tick();
     }
+    if (this.fleet.redisGivenUp && !redisOptional) {
+      await this.fleet.stop();
+      throw new StrategyError("Redis was given up.");
+    }
     this.#drainer.start();
+    this.#upkeep = setInterval(() => this.#keepUp(), 250);
     this.state = "serving";
+  }
+
+  follow(strategy: StrategyName): void {
+    if (!this.#redis && !this.fleet.redisGivenUp) this.#connectRedis();
+    this.fleet.follow(strategy);
+  }
+
+  /** A Redis that was given up is let go. */
+  #keepUp(): void {
+    if (!this.fleet.redisGivenUp || !this.#redis) return;
+    this.world.cover("let-redis-go");
+    this.#redis.stop();
+    this.#redis = null;
+  }
+
+  #connect(store: StoreName): Connection {
+    const connection = new Connection(this.world, this.name, store);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  #connectRedis(): void {
+    this.#redis = new Guard<RedisSide>(new ExplorerRedis(this.#connect("redis"), this.#truth));
   }
 
   async close(): Promise<void> {
@@ -142,7 +176,8 @@ export class SimulatedProcess {
 
   #end(): void {
     this.state = "gone";
-    this.redis.stop();
+    clearInterval(this.#upkeep);
+    this.#redis?.stop();
     this.postgres.stop();
   }
 }

@@ -2,6 +2,7 @@
 import type { MemoryClaim } from "../../src/stores/sides.js";
 import type { StoreName } from "../../src/stores/state.js";
 import type { CounterAdd, CounterAddResult, Fenced, RecordWrite, RecordWriteResult } from "../../src/stores/store.js";
+import { isComplete, type StoredFence } from "../memory/control.js";
 import { counters, records } from "./collections.js";
 import { CounterTruth } from "./counter-truth.js";
 import { checkCounters, checkRecords } from "./invariants.js";
@@ -63,6 +64,12 @@ export class Truth implements Trait {
     });
   }
 
+  /** Counters were brought to Postgres. */
+  countersApplied(): void {
+    if (this.authority !== "postgres") return;
+    for (const truth of this.counters.values()) truth.takenOver(this.world.postgres.counters(counters).get(truth.id));
+  }
+
   #admitted(store: StoreName, term: number, fenced: boolean): boolean {
     if (fenced) {
       this.world.cover("fenced-write");
@@ -96,12 +103,16 @@ export class Truth implements Trait {
     this.authority = store;
     this.#greatestTerm = Math.max(this.#greatestTerm, term);
     if (store === "redis") {
-      for (const truth of [...this.records.values(), ...this.counters.values()]) truth.returned();
+      for (const truth of this.records.values()) truth.returned();
+      for (const truth of this.counters.values()) truth.returned(this.world.postgres.counters(counters).get(truth.id));
       return;
     }
     const rows = this.world.postgres;
+    // What a forced passage left behind is looked up in Redis.
+    const lacks = (collection: string) => !isComplete(rows.control.fence as StoredFence, collection);
     for (const truth of this.records.values()) {
       const row = rows.records(records).get(truth.id);
+      if (!row && lacks(records.name)) continue;
       const live = row ?? { bytes: null, expiresAt: null, stamp: 0 };
       // What expired is nothing, whether the mirror holds it as expired or as its delete.
       const [before, after] = [truth.live("redis"), this.world.postgres.isPast(live.expiresAt) ? null : live.bytes];
@@ -109,8 +120,10 @@ export class Truth implements Trait {
         truth.settle(live, "a handover carries every write", this.loss === null);
       }
     }
-    for (const truth of this.counters.values())
-      truth.handedOver(rows.counters(counters).get(truth.id), this.loss !== null);
+    for (const truth of this.counters.values()) {
+      const row = rows.counters(counters).get(truth.id);
+      if (row || !lacks(counters.name)) truth.handedOver(row, this.loss !== null);
+    }
     this.loss = null;
   }
 
@@ -122,7 +135,11 @@ export class Truth implements Trait {
   redisClaimed(claim: MemoryClaim): void {
     const fence = this.world.redis.control.fence;
     if (!fence || fence.term !== claim.term || fence.runId !== this.world.redis.runId) return;
-    if (!claim.agreed) this.world.cover("claimed-without-postgres");
+    if (!claim.agreed) {
+      this.world.cover("claimed-without-postgres");
+      // Who sets Redis up alone may never have seen the term that was lost; both stores agree on a greater one afterwards.
+      this.#greatestTerm = Math.min(this.#greatestTerm, claim.term);
+    }
     if (this.world.sequence > 1 && claim.role === "mirror") this.world.cover("mirror-memory-claimed");
     const kind = this.loss ?? this.alone?.kind;
     if (!kind || fence.role !== "authority") return;

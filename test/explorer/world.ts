@@ -40,6 +40,8 @@ export class World {
   /** Faults happen no more; everything is to settle. */
   calm = false;
   over = false;
+  /** Real work, such as reading a file, that virtual time has to wait for. */
+  outside: Promise<void> | null = null;
   readonly coverage = new Map<string, number>();
   readonly trace: string[] = [];
   readonly parked = new Set<(reason: Error) => void>();
@@ -54,6 +56,8 @@ export class World {
     readonly tracing: boolean,
     /** Known findings that are looked past, by invariant. */
     readonly ignored: ReadonlySet<string> = new Set(),
+    /** Entries that a repair log holds. */
+    readonly logLimit = 1_000_000,
   ) {
     this.redis = new MemoryRedisServer({ clock: () => Date.now(), clockOffsetMs: weather.redisSkewMs });
     this.postgres = new MemoryPostgresServer({ clock: () => Date.now(), clockOffsetMs: weather.postgresSkewMs });

@@ -41,6 +41,7 @@ describe("three processes under traffic", () => {
     await traffic.some(40);
     await traffic.stop();
     await (traffic.slots[0] as DualWriteStore).drain();
+    traffic.expectServed();
     await traffic.expectKept(past);
     await closeAll(traffic.slots);
   }, 60_000);
@@ -55,6 +56,7 @@ describe("three processes under traffic", () => {
     await traffic.some(40);
     await traffic.stop();
     await (traffic.slots[0] as DualWriteStore).drain();
+    traffic.expectServed();
     await traffic.expectKept(past);
   }, 60_000);
 });

@@ -40,7 +40,7 @@ describe("a handover whose process is killed", () => {
     await ledgers(first).put("shared", ledger());
     await first.close();
     for (let n = 0; n < 2; n++) {
-      const writer = await Writer.start(pair, `f${n}`, "DUAL_WRITE", "POSTGRES_PRIMARY");
+      const writer = await Writer.start(pair, `f${n}`, "DUAL_WRITE", { flipTo: "POSTGRES_PRIMARY" });
       writers.push(writer);
       await waitFor(() => writer.acknowledged("append").length > 3 && writer.acknowledged("flip").length > n, {
         what: "the writer to be busy",

@@ -1,6 +1,7 @@
 /**
  * A backend of its own, for tests that kill or pause processes: embeds the store and prints a line of JSON for each operation.
- * Arguments: name, strategy, and another strategy if it shall flip between the two all the time. Environment: REDIS_URL, DATABASE_URL. Ends when its standard input does.
+ * Arguments: name, strategy, and another strategy if it shall flip between the two all the time. Environment: REDIS_URL, DATABASE_URL.
+ * Ends at once when its standard input does; on SIGTERM when what is in flight has been answered.
  */
 import { writeSync } from "node:fs";
 import { pino } from "pino";
@@ -39,8 +40,11 @@ const store = await DualWriteStore.open({
 const ledgers = store.collections.user_sessions as unknown as Records<Ledger>;
 tell({ op: "", kind: "ready", ok: true, began: Date.now(), ended: Date.now() });
 
-async function forever(kind: Line["kind"], work: (op: string, n: number) => Promise<unknown>): Promise<never> {
-  for (let n = 0; ; n++) {
+let stopping = false;
+process.once("SIGTERM", () => (stopping = true));
+
+async function forever(kind: Line["kind"], work: (op: string, n: number) => Promise<unknown>): Promise<void> {
+  for (let n = 0; !stopping; n++) {
     const op = `${name}-${kind}-${n}`;
     const began = Date.now();
     try {
@@ -78,3 +82,5 @@ await Promise.all([
     return { ops: outcome.kind === "hit" ? outcome.value.ops : null, fallback: outcome.fallback };
   }),
 ]);
+await store.close();
+process.exit(0);

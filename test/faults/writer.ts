@@ -9,14 +9,26 @@ import { waitFor } from "../support/wait-for.js";
 import type { Line } from "./writer-process.js";
 
 const SCRIPT = fileURLToPath(new URL("./writer-process.ts", import.meta.url));
+const SHIFTED_DATE = new URL("./shifted-date.ts", import.meta.url).href;
+
+export interface WriterOptions {
+  /** Another strategy, if it shall flip between the two all the time. */
+  readonly flipTo?: StrategyName;
+  /** Milliseconds by which its clock is ahead of this machine's; negative: behind. @default 0 */
+  readonly clockShift?: number;
+}
 
 export class Writer {
+  readonly name: string;
   readonly lines: Line[] = [];
+  /** It ended by a signal that it couldn't handle. */
+  killed = false;
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
   #errors = "";
 
-  private constructor(child: ChildProcess) {
+  private constructor(name: string, child: ChildProcess) {
+    this.name = name;
     this.#child = child;
     createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> }).on("line", (line) =>
       this.lines.push(JSON.parse(line) as Line),
@@ -26,12 +38,24 @@ export class Writer {
   }
 
   /** Resolves when it has opened its store. */
-  static async start(pair: Pair, name: string, strategy: StrategyName, flipTo?: StrategyName): Promise<Writer> {
-    const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, name, strategy, ...(flipTo ? [flipTo] : [])], {
-      env: { ...process.env, REDIS_URL: pair.redis.url, DATABASE_URL: pair.databaseUrl },
+  static async start(
+    pair: Pair,
+    name: string,
+    strategy: StrategyName,
+    { flipTo, clockShift = 0 }: WriterOptions = {},
+  ): Promise<Writer> {
+    const preload = clockShift === 0 ? [] : ["--import", SHIFTED_DATE];
+    const args = ["--import", "tsx", ...preload, SCRIPT, name, strategy, ...(flipTo ? [flipTo] : [])];
+    const child = spawn(process.execPath, args, {
+      env: {
+        ...process.env,
+        REDIS_URL: pair.redis.url,
+        DATABASE_URL: pair.databaseUrl,
+        CLOCK_SHIFT_MS: String(clockShift),
+      },
       stdio: ["pipe", "pipe", "pipe"],
     });
-    const writer = new Writer(child);
+    const writer = new Writer(name, child);
     await waitFor(
       () => {
         if (child.exitCode !== null) throw new Error(`the writer ended: ${writer.#errors}`);
@@ -48,8 +72,16 @@ export class Writer {
 
   /** Resolves when it is gone and everything it told has been read. */
   async kill(): Promise<void> {
+    this.killed = true;
     this.#child.kill("SIGKILL");
     await this.#closed;
+  }
+
+  /** Asks it to end as a deploy does: it finishes what is in flight, closes its store, and goes. */
+  async stop(): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#closed;
+    if (this.#child.exitCode !== 0) throw new Error(`the writer ${this.name} ended badly: ${this.#errors}`);
   }
 
   acknowledged(kind: Line["kind"]): Line[] {

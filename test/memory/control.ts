@@ -56,7 +56,10 @@ export class Control {
   fence: StoredFence | null = null;
   /** Collection → id → greatest stamp. */
   readonly logs = new Map<string, Map<string, Stamp>>();
-  readonly overflowed = new Set<string>();
+  /** Collection → the stamp of the last entry that was left out, as text. */
+  readonly overflowed = new Map<string, string>();
+  /** Postgres only: collection → the token of the copy that is to bring what a full log left out. */
+  readonly owed = new Map<string, string>();
   readonly leases = new Map<string, { readonly lease: Lease; readonly until: number }>();
 
   /** An entry holds the greatest stamp; a full log becomes one mark. */
@@ -64,8 +67,12 @@ export class Control {
     const entries = this.logs.get(collection) ?? new Map<string, Stamp>();
     this.logs.set(collection, entries);
     const held = entries.get(id);
-    if (held === undefined && entries.size >= limit) this.overflowed.add(collection);
+    if (held === undefined && entries.size >= limit) this.overflowed.set(collection, String(stamp));
     else entries.set(id, Math.max(held ?? 0, stamp));
+  }
+
+  hasOverflowed(collection: string): boolean {
+    return this.overflowed.has(collection) || this.owed.has(collection);
   }
 
   /** Oldest first. */
@@ -87,7 +94,8 @@ export class Control {
     const copy = new Control();
     copy.fence = this.fence;
     for (const [collection, entries] of this.logs) copy.logs.set(collection, new Map(entries));
-    for (const collection of this.overflowed) copy.overflowed.add(collection);
+    for (const [collection, stamp] of this.overflowed) copy.overflowed.set(collection, stamp);
+    for (const [collection, token] of this.owed) copy.owed.set(collection, token);
     for (const [processId, lease] of this.leases) copy.leases.set(processId, lease);
     return copy;
   }

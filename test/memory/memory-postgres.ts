@@ -1,5 +1,5 @@
 /** One process's view of an in-memory Postgres: the port, and what only Postgres has. */
-import type { CounterCollection, RecordCollection } from "../../src/stores/collection.js";
+import type { Collection, CounterCollection, RecordCollection } from "../../src/stores/collection.js";
 import type { PostgresSide } from "../../src/stores/sides.js";
 import type { CounterState, RecordState } from "../../src/stores/state.js";
 import type {
@@ -105,8 +105,8 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
     return this.perform("addToCounters", () =>
       this.asAuthority(collection, term, () => {
         const counters = this.#counters(collection);
-        const suspect = adds.some((add) => counters.isSuspect(add));
-        return adds.map((add) => (suspect ? { kind: "suspect" } : counters.add(add)));
+        const suspects = new Set(adds.filter((add) => counters.isSuspect(add)).map((add) => add.operationId));
+        return adds.map((add) => (suspects.has(add.operationId) ? { kind: "suspect" } : counters.add(add)));
       }),
     );
   }
@@ -140,6 +140,22 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
     return this.perform("pageCounters", () => {
       const counters = this.#counters(collection);
       return this.page(counters.ids, after, limit, (id) => counters.hold(id));
+    });
+  }
+
+  takeOverflow(collection: Collection, token: string): Promise<void> {
+    return this.perform("takeOverflow", () => {
+      const { control } = this.server;
+      if (!control.hasOverflowed(collection.name)) return;
+      control.overflowed.delete(collection.name);
+      control.owed.set(collection.name, token);
+    });
+  }
+
+  settleOverflow(collection: Collection, token: string): Promise<void> {
+    return this.perform("settleOverflow", () => {
+      const { owed } = this.server.control;
+      if (owed.get(collection.name) === token) owed.delete(collection.name);
     });
   }
 

@@ -15,6 +15,7 @@ import type {
   RecordWriteResult,
 } from "../../src/stores/store.js";
 import type { Adopt, Seen, States } from "./memory-store.js";
+import { MemoryRedisClient } from "./redis-client.js";
 import { MemoryRedisControl } from "./redis-control.js";
 import { RedisCounters } from "./redis-counters.js";
 import { applyRecord } from "./redis-put-back.js";
@@ -22,6 +23,13 @@ import { indexKey, RedisRecords } from "./redis-records.js";
 import { applyCounter } from "./redis-refill.js";
 
 export class MemoryRedis extends MemoryRedisControl implements RedisSide {
+  readonly #client = new MemoryRedisClient(this.server, (name, effect) => this.perform(name, effect));
+
+  /** What the migration sends commands of its own through. */
+  get connection() {
+    return { runId: this.server.runId, client: this.#client };
+  }
+
   /** Writes the index entries of records that no write of the library has indexed. */
   indexRecords(
     collection: RecordCollection,
@@ -111,9 +119,9 @@ export class MemoryRedis extends MemoryRedisControl implements RedisSide {
     return this.perform("addToCounters", () =>
       this.asAuthority(collection, term, () => {
         const counters = this.#counters(collection);
-        const suspect = adds.some((add) => counters.isSuspect(add));
+        const suspects = new Set(adds.filter((add) => counters.isSuspect(add)).map((add) => add.operationId));
         return adds.map((add) =>
-          suspect && !counters.look(add.id).unreadable ? { kind: "suspect" } : counters.add(add),
+          suspects.has(add.operationId) && !counters.look(add.id).unreadable ? { kind: "suspect" } : counters.add(add),
         );
       }),
     );

@@ -101,12 +101,15 @@ export abstract class MemoryStore<Server extends MemoryServer> {
       const entries = control.entries(collection.name);
       const oldest = entries[0];
       const lagMs = oldest ? Math.max(0, this.server.now() - Math.floor(oldest.stamp / 1000)) : 0;
-      return { entries: entries.length, lagMs, overflowed: control.overflowed.has(collection.name) };
+      return { entries: entries.length, lagMs, overflowed: control.hasOverflowed(collection.name) };
     });
   }
 
   clearOverflow(collection: Collection): Promise<void> {
-    return this.perform("clearOverflow", () => void this.server.control.overflowed.delete(collection.name));
+    return this.perform("clearOverflow", () => {
+      this.server.control.overflowed.delete(collection.name);
+      this.server.control.owed.delete(collection.name);
+    });
   }
 
   readFence(): Promise<Fence | null> {

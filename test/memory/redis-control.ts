@@ -41,7 +41,9 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
     return this.perform("claimMemory", () => {
       const { control, runId } = this.server;
       const held = control.fence;
-      const claimed: StoredFence = { ...claim, exceptions: new Set(), runId };
+      // What was lost is judged here: the claimer looked some time ago.
+      const bareTrusted = !held || (held.runId === runId && (held.bareTrusted ?? false));
+      const claimed: StoredFence = { ...claim, exceptions: new Set(), runId, bareTrusted };
       const yields =
         held?.runId !== runId || held.term < claim.term || (held.term === claim.term && held.agreed === false);
       const stands = held && !yields ? held : claimed;
@@ -54,7 +56,7 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
   lastFence(): Promise<LastFence | null> {
     return this.perform("lastFence", () => {
       const { fence } = this.server.control;
-      return fence && { term: fence.term, role: fence.role, bareTrusted: fence.bareTrusted ?? false };
+      return fence && { term: fence.term, role: fence.role };
     });
   }
 

@@ -1,8 +1,10 @@
 /** What happens between the reading of a page and its copying: live writes, deletes and expiries win in every order. */
 import { describe, expect, test } from "vitest";
 import { FencedError } from "../../src/errors.js";
-import { copyCounterPage, readCounterPage } from "../../src/migration/backfill/copy-counters.js";
-import { copyRecordPage, readRecordPage } from "../../src/migration/backfill/copy-records.js";
+import { copyCounterPage } from "../../src/migration/backfill/copy-counters.js";
+import { copyRecordPage } from "../../src/migration/backfill/copy-records.js";
+import { readCounterPage } from "../../src/migration/keyspace/counter-page.js";
+import { readRecordPage } from "../../src/migration/keyspace/record-page.js";
 import type { RecordState } from "../../src/stores/state.js";
 import { waitFor } from "../support/wait-for.js";
 import { signUp, useFixture } from "./fixture.js";

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { StrategyError } from "../../src/errors.js";
+import { ConflictError, StrategyError } from "../../src/errors.js";
 import { backfill } from "../../src/migration/backfill/backfill.js";
 import { DistinctKeys } from "../../src/migration/keyspace/distinct-keys.js";
 import { closeContext } from "../../src/migration/migration-context.js";
@@ -82,20 +82,26 @@ function startChild({ urls }: Fixture): ChildProcess {
   return fork(program, [urls.redis, urls.postgres], { execArgv: ["--import", "tsx"], stdio: "ignore" });
 }
 
-test("runs at the same time copy everything once and both come to their end", async () => {
+test("of two runs at once one copies and the other is refused, unless they share the work by collections", async () => {
   await writePeople(fixture());
+  await fixture().redis.set("threadr:premium:email:a@example.org", "{}");
   const { urls } = fixture();
   const other = await openContext({ redis: urls.redis, postgres: urls.postgres });
   try {
-    const reports = await Promise.all([
-      backfill(fixture().context, { pageSize: 20 }),
-      backfill(other, { pageSize: 20 }),
+    const [one, two] = await Promise.allSettled([
+      backfill(fixture().context, { pageSize: 20, rate: 100 }),
+      backfill(other, { pageSize: 20, rate: 100 }),
     ]);
-    for (const report of reports) {
-      expect(report).toMatchObject({ state: "finished", addsUp: true, counts: { seen: PEOPLE } });
-      expect(report.counts.copied + report.counts.unchanged).toBe(PEOPLE);
-    }
-    expect(reports[0].runId).not.toBe(reports[1].runId);
+    const [refused, done] = one.status === "rejected" ? [one, two] : [two as PromiseRejectedResult, one];
+    expect(refused.reason).toBeInstanceOf(ConflictError);
+    expect(String(refused.reason)).toMatch(/The backfill \S+, begun .* copies .*users.* just now/);
+    expect(done).toMatchObject({ status: "fulfilled", value: { state: "finished", counts: { seen: PEOPLE + 1 } } });
+
+    const [users, grants] = await Promise.all([
+      backfill(fixture().context, { collections: ["users"], rate: 400, pageSize: 20 }),
+      backfill(other, { collections: ["subscriptions"], rate: 400, pageSize: 20 }),
+    ]);
+    expect([users.complete, grants.complete]).toEqual([["users"], ["subscriptions"]]);
   } finally {
     await closeContext(other);
   }

@@ -35,6 +35,7 @@ describe("a legacy keyspace with every oddity", () => {
       newer: 0,
       expired: 0,
       ignored: 0,
+      valid: 0,
       setAside: 0,
       ...expectedCounts(),
     });

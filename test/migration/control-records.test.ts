@@ -12,6 +12,7 @@ test("nothing is known at first", async () => {
     verifiedClean: false,
     divergencesSinceVerify: 0,
     rejects: 0,
+    refused: 0,
   });
   expect(await records().forcedPassage("DUAL_WRITE")).toBeNull();
   expect(await records().lastBackfill()).toBeNull();

@@ -2,9 +2,10 @@
 import { describe, expect, test, vi } from "vitest";
 import { AuthorityUnavailableError, FencedError } from "../../src/errors.js";
 import { NamePatterns } from "../../src/migration/keyspace/name-pattern.js";
-import { Pace, paceIssues } from "../../src/migration/run/pace.js";
+import { Pace } from "../../src/migration/run/pace.js";
 import { persist } from "../../src/migration/run/persist.js";
 import { RateMeter } from "../../src/migration/run/progress.js";
+import { runIssues } from "../../src/migration/run/run-options.js";
 import { Tally } from "../../src/migration/run/tally.js";
 
 describe("the pace", () => {
@@ -30,9 +31,9 @@ describe("the pace", () => {
   });
 
   test("refuses pages and rates that make no sense", () => {
-    expect(paceIssues({})).toEqual([]);
-    expect(paceIssues({ pageSize: 0, rate: Number.NaN }).map(({ path }) => path)).toEqual(["pageSize", "rate"]);
-    expect(paceIssues({ pageSize: 5001 })).toHaveLength(1);
+    expect(runIssues({})).toEqual([]);
+    expect(runIssues({ pageSize: 0, rate: Number.NaN }).map(({ path }) => path)).toEqual(["pageSize", "rate"]);
+    expect(runIssues({ pageSize: 5001 })).toHaveLength(1);
   });
 });
 

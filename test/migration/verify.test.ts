@@ -242,6 +242,18 @@ describe("while Postgres is the authority", () => {
     expect(await redis.get(`threadr:usage:${COUNTER}`)).toBe("6");
     expect(await verify(context)).toMatchObject({ clean: true });
   });
+
+  test("takes over what bypass writers count in a counter that Postgres never heard of", async () => {
+    const { redis, context } = fixture();
+    await copySome(fixture());
+    await handOver(fixture());
+    const unheard = COUNTER.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
+    await redis.incrby(`threadr:usage:${unheard}`, 3);
+    expect((await verify(context)).differences).toEqual({ extra: 1 });
+    expect(await verify(context, { repair: true })).toMatchObject({ repaired: 1 });
+    expect(await fixture().sum(unheard)).toBe(3);
+    expect(await verify(context)).toMatchObject({ clean: true });
+  });
 });
 
 describe("doesn't report", () => {

@@ -1,5 +1,5 @@
 /** Starts a real Postgres for tests, the demo and benchmarks. */
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, exists } from "./cache-folder.js";
 import { freePort } from "./free-port.js";
@@ -15,6 +15,13 @@ export interface PostgresOptions {
   dataDir?: string;
   /** Empties `dataDir` first. @default false */
   fresh?: boolean;
+  /**
+   * The primary that this server follows as a read-only standby, by its URL, until `pg_promote()`. Both must be new: they begin
+   * as the same cluster. @default none
+   */
+  standbyOf?: string;
+  /** Puts these in the server's environment. */
+  env?: NodeJS.ProcessEnv;
   /** Server settings over the defaults below, such as `{ fsync: "off" }`. */
   config?: Record<string, string>;
 }
@@ -60,18 +67,20 @@ async function startOnce(options: PostgresOptions, port: number): Promise<Postgr
   const dataDir = options.dataDir ?? join(temporaryFolder as string, "data");
   try {
     await prepareCluster(dataDir, options.fresh ?? false, binaries, account);
+    if (options.standbyOf !== undefined) await writeFile(join(dataDir, "standby.signal"), "");
   } catch (error) {
     if (temporaryFolder !== undefined) await rm(temporaryFolder, { recursive: true, force: true });
     throw error;
   }
-  const config = { ...DEFAULT_CONFIG, ...options.config, port: String(port) };
+  const following = options.standbyOf === undefined ? {} : { primary_conninfo: options.standbyOf };
+  const config = { ...DEFAULT_CONFIG, ...following, ...options.config, port: String(port) };
   const server = await runServer({
     name: "Postgres",
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     port,
     command: binaries.postgres,
     args: ["-D", dataDir, ...Object.entries(config).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
-    env: serverEnvironment(),
+    env: { ...serverEnvironment(), ...options.env },
     ...account,
     cwd: dataDir,
     logFile: join(dataDir, "server.log"),
@@ -122,7 +131,7 @@ function serverEnvironment(): NodeJS.ProcessEnv {
 /** Reads the file that pg_ctl waits on as well: the first line is the process, the eighth its state. */
 async function isReady(dataDir: string, pid: number): Promise<boolean> {
   const lines = await readLockFile(dataDir);
-  return Number(lines[0]) === pid && lines[7]?.trim() === "ready";
+  return Number(lines[0]) === pid && ["ready", "standby"].includes(lines[7]?.trim() ?? "");
 }
 
 /** A killed postmaster leaves its lock file, and the shared memory segment whose id is the last word of line 7. */

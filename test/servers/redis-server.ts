@@ -16,6 +16,8 @@ export interface RedisOptions {
   appendonly?: boolean;
   /** More of the server's arguments, such as `["--maxmemory", "10mb"]`. */
   args?: string[];
+  /** Puts these in the server's environment. */
+  env?: NodeJS.ProcessEnv;
 }
 
 export interface RedisServer extends RunningServer {
@@ -49,7 +51,7 @@ async function startOnce(options: RedisOptions, port: number): Promise<RedisServ
     port,
     command: binary.command,
     args: [...settings, "--appendonly", options.appendonly ? "yes" : "no", ...(options.args ?? [])],
-    env: redisEnvironment(binary),
+    env: { ...redisEnvironment(binary), ...options.env },
     cwd: dir,
     logFile: join(dir, "server.log"),
     temporaryFolder,

@@ -50,6 +50,8 @@ export interface TcpProxy {
   /** Connections that lost bytes in the mode before are cut: what follows would be out of step. */
   setMode(mode: ProxyMode): Promise<void>;
   cutAll(): void;
+  /** Leads to another server from now on, as an address does after a failover; open connections are cut. */
+  retarget(port: number): void;
   /** Cuts the connection on which the `bytes`-th byte of answer from now on passes. Resolves then. */
   cutAfterBytes(bytes: number): Promise<void>;
   /** Passes half of the next piece of answer, then cuts its connection. Resolves then. */
@@ -74,7 +76,7 @@ interface Cut {
 const HOST = "127.0.0.1";
 
 export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
-  const targetPort = options.targetPort ?? Number(new URL(options.targetUrl ?? "").port);
+  let targetPort = options.targetPort ?? Number(new URL(options.targetUrl ?? "").port);
   const port = options.port ?? (await freePort());
   const links = new Set<Link>();
   const counts: ProxyCounts = { accepted: 0, requestBytes: 0, answerBytes: 0, swallowedBytes: 0, droppedBytes: 0 };
@@ -204,6 +206,10 @@ export async function startProxy(options: ProxyOptions): Promise<TcpProxy> {
     },
     cutAll: () => {
       for (const link of [...links]) close(link);
+    },
+    retarget: (to) => {
+      targetPort = to;
+      proxy.cutAll();
     },
     cutAfterBytes: (bytes) => new Promise((done) => (cut = { bytesLeft: bytes, done })),
     cutMidAnswer: () => new Promise((done) => (cut = { bytesLeft: undefined, done })),

@@ -15,11 +15,13 @@ export interface FreshDatabase {
 export interface FreshDatabaseOptions {
   /** The name of a database to copy, which nobody may be connected to. @default an empty database */
   template?: string;
+  /** The maintenance database of the server to create it on. @default the server that all test files share */
+  server?: string;
 }
 
-/** Creates a database on the shared server. */
+/** Creates a database. */
 export async function freshDatabase(options: FreshDatabaseOptions = {}): Promise<FreshDatabase> {
-  const maintenance = inject("postgresUrl");
+  const maintenance = options.server ?? inject("postgresUrl");
   const name = `test_${randomBytes(8).toString("hex")}`;
   await administer(maintenance, (sql) =>
     options.template === undefined

@@ -1,7 +1,7 @@
 /** A real Redis and a real database for one test file, behind proxies where a test wants outages, and stores opened on them. */
 import { pino } from "pino";
 import { type CollectionDefinition, type DualWriteOptions, DualWriteStore } from "../../src/index.js";
-import type { RedisServer } from "../servers/redis-server.js";
+import type { RedisOptions, RedisServer } from "../servers/redis-server.js";
 import { startProxy, type TcpProxy } from "../servers/tcp-proxy.js";
 import { freshDatabase, freshRedis } from "./databases.js";
 
@@ -22,8 +22,17 @@ export interface Pair {
 
 export const silent = pino({ level: "silent" });
 
-export async function openPair(): Promise<Pair> {
-  const [redis, database] = await Promise.all([freshRedis(), freshDatabase()]);
+export interface PairOptions {
+  readonly redis?: RedisOptions;
+  /** A Postgres server of the test's own, by the URL of its maintenance database. @default the one that all test files share */
+  readonly postgres?: string;
+}
+
+export async function openPair(options: PairOptions = {}): Promise<Pair> {
+  const [redis, database] = await Promise.all([
+    freshRedis(options.redis),
+    freshDatabase(options.postgres === undefined ? {} : { server: options.postgres }),
+  ]);
   const [redisProxy, databaseProxy] = await Promise.all([
     startProxy({ targetUrl: redis.url }),
     startProxy({ targetUrl: database.url }),

@@ -1,17 +1,30 @@
 /** `dual-write backfill`: copies what stood in Redis before. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { BackfillReport } from "../../migration/backfill/backfill.js";
-import { OUTCOMES } from "../../migration/run/tally.js";
+import type { Priority } from "../../stores/collection.js";
+import { backfillLines, reverseLines } from "../backfill-lines.js";
+import { type BackupCheckOptions, ensureBackup, withBackupCheck, withoutBackup } from "../backup-check.js";
 import { EXIT } from "../exit-codes.js";
 import { wholeNumber } from "../numbers.js";
-import { duration, table } from "../output.js";
-import { type CommonOptions, runSession, withCommonOptions } from "../session.js";
+import { type CommonOptions, runSession, type Session, withCommonOptions } from "../session.js";
 
-interface Options extends CommonOptions {
+interface Options extends CommonOptions, BackupCheckOptions {
+  readonly dryRun?: boolean;
+  readonly validateOnly?: boolean;
   readonly collection?: string[];
+  readonly table?: string[];
+  readonly priority?: Priority[];
+  readonly pattern?: string;
   readonly batchSize?: number;
+  readonly concurrency?: number;
   readonly rate?: number;
+  readonly resume?: boolean;
   readonly restart?: boolean;
+  readonly maxRejects?: number;
+  readonly continueOnError?: boolean;
+  readonly rollback: boolean;
+  readonly reverse?: boolean;
+  readonly showKeys?: boolean;
 }
 
 export function backfillCommand(): Command {
@@ -19,51 +32,66 @@ export function backfillCommand(): Command {
     .description(
       "Copies Redis to Postgres while traffic goes on. Can be killed at any time and run again; live writes win.",
     )
+    .option("--dry-run", "tell exactly what would happen, with counts and samples; write nothing")
+    .option("--validate-only", "decode every value, and compare or copy none")
     .option("--collection <names...>", "only these collections (default: all)")
-    .option("--batch-size <keys>", "keys of a page", wholeNumber)
+    .option("--table <names...>", "only what goes into these tables")
+    .addOption(
+      new Option("--priority <names...>", "only collections of these").choices(["critical", "high", "medium", "low"]),
+    )
+    .option("--pattern <glob>", "only keys like this; no collection then counts as backfilled")
+    .option("--batch-size <keys>", "keys of a page (default: 500)", wholeNumber)
+    .option("--concurrency <pages>", "pages worked on at once (default: 1)", wholeNumber)
     .option("--rate <keys>", "keys a second at most", wholeNumber)
+    .option("--resume", "go on where an earlier run stopped, or do nothing")
     .option("--restart", "begin anew where an earlier run could go on")
+    .option("--max-rejects <values>", "fail when more than these are set aside (default: 1000)", wholeNumber)
+    .option("--continue-on-error", "set aside whatever comes, without a limit")
+    .option("--no-rollback", "keep what a run brought that failed; otherwise it is taken back")
+    .option("--reverse", "copy Postgres to Redis, while Postgres is the authority")
+    .option("--show-keys", "show keys in the samples instead of their hashes")
     .addHelpText(
       "after",
-      "\nExits with 1 if values were set aside or the counts don't add up.\n\nExample:\n  $ dual-write backfill --rate 5000",
+      "\nExits with 1 if values were set aside or the counts don't add up.\n\nExample:\n  $ dual-write backfill --dry-run && dual-write backfill --rate 5000",
     );
-  return withCommonOptions(command).action((options: Options) =>
-    runSession(options, async ({ migration, output, signal }) => {
-      const report = await migration.backfill({
-        collections: options.collection,
-        pageSize: options.batchSize,
-        rate: options.rate,
-        restart: options.restart,
-        signal,
-        onProgress: ({ phase, scanned, total, rate, etaMs }) =>
-          output.progress({ phase, done: scanned, total, rate, etaMs }),
-      });
-      output.result(report, lines(report));
-      if (report.state === "stopped" || report.overflowed.length > 0) return EXIT.unfinished;
-      return report.counts.setAside > 0 || !report.addsUp ? EXIT.findings : EXIT.done;
+  return withCommonOptions(withBackupCheck(command)).action((options: Options) =>
+    runSession(options, async (session) => {
+      if (!options.dryRun && !options.validateOnly) await askForBackup(session, options);
+      return options.reverse ? reverse(session) : forward(session, options);
     }),
   );
 }
 
-function lines(report: BackfillReport): string[] {
-  const rows = Object.entries({ ...report.collections, total: report.counts });
-  return [
-    report.state === "finished"
-      ? `Finished in ${duration(report.elapsedMs)}.`
-      : "Stopped. Run it again: it goes on where it was.",
-    ...table(
-      ["", "seen", ...OUTCOMES],
-      rows.map(([name, counts]) => [name, counts.seen, ...OUTCOMES.map((outcome) => counts[outcome])]),
-    ),
-    report.addsUp
-      ? "The counts add up to what was seen."
-      : "THE COUNTS DON'T ADD UP to what was seen: please report this.",
-    ...Object.entries(report.ignored).map(([pattern, count]) => `ignored: ${count} keys like ${pattern}`),
-    ...(report.counts.setAside > 0
-      ? [`${report.counts.setAside} values were set aside with their reasons; \`dual-write status\` counts them.`]
-      : []),
-    ...(report.overflowed.length > 0
-      ? [`The repair log of ${report.overflowed.join(", ")} was full meanwhile: run it once more.`]
-      : []),
-  ];
+async function askForBackup(session: Session, options: Options): Promise<void> {
+  await ensureBackup(session, options, { redis: true, label: "before-backfill" });
+  const reason = withoutBackup(options);
+  if (reason !== null) await session.migration.goWithoutBackup({ reason });
+}
+
+async function forward({ migration, output, signal }: Session, options: Options): Promise<number> {
+  const { collection, table, priority, batchSize, maxRejects, continueOnError, reverse: _, ...rest } = options;
+  const report = await migration.backfill({
+    ...rest,
+    collections: collection,
+    tables: table,
+    priorities: priority,
+    pageSize: batchSize,
+    maxRejects: continueOnError ? Number.POSITIVE_INFINITY : maxRejects,
+    signal,
+    onProgress: ({ phase, scanned, total, rate, etaMs }) =>
+      output.progress({ phase, done: scanned, total, rate, etaMs }),
+  });
+  output.result(report, backfillLines(report));
+  return exitOf(report);
+}
+
+async function reverse({ migration, output, signal }: Session): Promise<number> {
+  const report = await migration.reverseBackfill({ signal, onProgress: (progress) => output.progress(progress) });
+  output.result(report, reverseLines(report));
+  return EXIT.done;
+}
+
+function exitOf(report: BackfillReport): number {
+  if (report.state === "stopped" || report.overflowed.length > 0) return EXIT.unfinished;
+  return report.counts.setAside > 0 || !report.addsUp ? EXIT.findings : EXIT.done;
 }

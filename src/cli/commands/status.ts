@@ -1,24 +1,45 @@
 /** `dual-write status`: where the migration stands. */
 import { Command } from "commander";
+import { rest } from "../../migration/run/pace.js";
 import type { MigrationStatus } from "../../migration/status/status.js";
 import { EXIT } from "../exit-codes.js";
-import { duration, table } from "../output.js";
-import { type CommonOptions, runSession, withCommonOptions } from "../session.js";
+import { wholeNumber } from "../numbers.js";
+import { type CommonOptions, runSession, type Session, withCommonOptions } from "../session.js";
+import { statusLines } from "../status-lines.js";
+
+interface Options extends CommonOptions {
+  readonly watch?: boolean;
+  readonly interval: number;
+}
 
 export function statusCommand(): Command {
   const command = new Command("status")
-    .description("Shows processes, term, completeness, repair logs, the last runs, divergences and rejects.")
+    .description(
+      "Shows processes, term, gate, lag, repair logs, divergences, rejects, the last runs, table sizes and Redis memory.",
+    )
+    .option("--watch", "show it again and again until Ctrl-C, in place on a terminal, else one after another")
+    .option("--interval <seconds>", "how often", wholeNumber, 2)
     .addHelpText(
       "after",
-      "\nExits with 1 if a store doesn't answer, no authority is known, or something waits for a person.\n\nExample:\n  $ dual-write status --json",
+      "\nExits with 1 if a store doesn't answer, no authority is known, or something waits for a person; with --watch always with 0.\n\nExamples:\n  $ dual-write status --json\n  $ dual-write status --watch --interval 5",
     );
-  return withCommonOptions(command).action((options: CommonOptions) =>
-    runSession(options, async ({ migration, output }) => {
-      const status = await migration.status();
-      output.result(status, lines(status));
+  return withCommonOptions(command).action((options: Options) =>
+    runSession(options, async (session) => {
+      if (options.watch) return watch(session, options.interval * 1000);
+      const status = await session.migration.status();
+      session.output.result(status, statusLines(status));
       return needsAttention(status) ? EXIT.findings : EXIT.done;
     }),
   );
+}
+
+async function watch({ migration, output, signal }: Session, intervalMs: number): Promise<number> {
+  while (!signal.aborted) {
+    const status = await migration.status();
+    output.refresh(status, [`${new Date().toISOString()}   (Ctrl-C ends)`, ...statusLines(status)]);
+    await rest(intervalMs, signal).catch(() => {});
+  }
+  return EXIT.done;
 }
 
 function needsAttention(status: MigrationStatus): boolean {
@@ -26,47 +47,4 @@ function needsAttention(status: MigrationStatus): boolean {
   const collections = Object.values(status.collections);
   const open = collections.some((one) => one.rejects > 0 || Object.keys(one.divergences).length > 0);
   return away || status.authority === null || open;
-}
-
-function lines(status: MigrationStatus): string[] {
-  const stores = Object.entries(status.stores).map(([name, store]) => {
-    if (!store) return `${name}: not configured`;
-    if (!store.reachable) return `${name}: doesn't answer (${store.error})`;
-    return `${name}: ${store.fence ? `${store.fence.role} in term ${store.fence.term}` : "no fence yet"}`;
-  });
-  const rows = Object.entries(status.collections).map(([name, one]) => [
-    name,
-    mark(one.complete.redis),
-    mark(one.complete.postgres),
-    (one.repairLog.redis?.entries ?? 0) + (one.repairLog.postgres?.entries ?? 0),
-    one.lastVerify
-      ? `${one.lastVerify.clean ? "clean" : "differences"} ${one.lastVerify.startedAt.toISOString()}`
-      : "never",
-    Object.entries(one.divergences)
-      .map(([kind, count]) => `${kind} ${count}`)
-      .join(", ") || "none",
-    one.rejects,
-  ]);
-  return [
-    status.authority ? `The authority is ${status.authority} in term ${status.term}.` : "No authority is known.",
-    ...stores,
-    ...(status.redisGivenUp ? ["Redis was given up."] : []),
-    `Lag: ${duration(status.lagMs)}`,
-    status.processes.length > 0 ? "Processes:" : "No live process.",
-    ...table(
-      ["  host", "pid", "strategy"],
-      status.processes.map((lease) => [`  ${lease.host}`, lease.pid, lease.strategy]),
-    ).slice(status.processes.length > 0 ? 0 : 1),
-    status.lastBackfill
-      ? `Last backfill: ${status.lastBackfill.state}, begun ${status.lastBackfill.startedAt.toISOString()}`
-      : "No backfill yet.",
-    ...table(
-      ["", "Redis complete", "Postgres complete", "repair log", "last verify", "divergences since", "rejects"],
-      rows,
-    ),
-  ];
-}
-
-function mark(complete: boolean | null): string {
-  return complete === null ? "?" : complete ? "yes" : "no";
 }

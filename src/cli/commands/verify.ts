@@ -57,6 +57,9 @@ function lines(report: VerifyReport): string[] {
   return [
     `Compared ${report.compared} in ${duration(report.elapsedMs)}; the authority is ${report.authority} in term ${report.term}.`,
     ...table(["", "compared", "differences", "passing", "set aside", "repaired"], rows),
+    ...Object.entries(report.collections).flatMap(([name, { setAsideReasons }]) =>
+      Object.entries(setAsideReasons).map(([reason, count]) => `${name}: ${count} set aside: ${reason}`),
+    ),
     ...report.examples.map((example) => `${example.kind}: ${example.collection} ${example.key}`),
     report.clean
       ? "Both stores agree."

@@ -5,20 +5,17 @@ import type { BackfillPlan } from "../../stores/postgres/control-records.js";
 import { RETENTION_MS } from "../../stores/state.js";
 import { serverOf } from "../keyspace/keyspace-page.js";
 import type { BothStores } from "../migration-context.js";
-import { rest } from "../run/pace.js";
 import { Tally, type TallyRecord } from "../run/tally.js";
+import { refuseLiveRuns, whyNotResumed } from "./open-runs.js";
 import { type Overflows, sameOverflows } from "./overflow.js";
-
-/** A run whose process stopped renewing its claim this long ago was killed; another may go on with it. Milliseconds. */
-const CLAIM_MS = 3000;
-const CLAIM_CALL_MS = 2000;
+import { CLAIM_MS, claim } from "./run-claim.js";
 
 export interface LedgerOptions {
   readonly plan: BackfillPlan;
   /** Which repair logs have left out entries by now. */
   readonly overflows: Overflows;
-  /** Begin anew even where a run could go on. */
-  readonly restart: boolean;
+  /** Begin anew even where a run could go on, go on or nothing, or as it comes. */
+  readonly begin: "anew" | "resumed" | "either";
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -63,36 +60,29 @@ export class BackfillLedger {
    * Goes on with a run of the same plan on the same server that was stopped or killed. SCAN's cursor needs nothing of the server but
    * that its keyspace lived on. After the retention, though, Postgres may have forgotten deletes that the run hasn't met, and what
    * a full repair log left out since may belong to pages that were done: then the run begins anew.
+   * @throws ConflictError while another run copies some of the same; ConfigurationError where it should have gone on and can't
    */
-  static async open(context: BothStores, { plan, overflows, restart, signal }: LedgerOptions): Promise<BackfillLedger> {
+  static async open(context: BothStores, { plan, overflows, begin, signal }: LedgerOptions): Promise<BackfillLedger> {
     const server = serverOf(context);
     const owner = randomUUID();
-    const find = () => context.evidence.unfinishedBackfill({ server, plan, maxAgeMs: RETENTION_MS });
-    let before = restart ? null : await find();
-    if (
-      before &&
-      sameOverflows((before.counts as Kept).overflows, overflows) &&
-      (await claimWhenDead(context, before.id, owner, signal))
-    ) {
-      // Its process may have gone on, or come to the end, until the claim was free.
-      const { id } = before;
-      before = await find();
-      if (before?.id === id) {
-        return new BackfillLedger(context, owner, {
-          id,
-          server,
-          cursor: before.cursor,
-          resumed: true,
-          tally: new Tally(before.counts as Kept),
-          overflows,
-        });
-      }
-      await claim(context, id, owner, 1);
+    await refuseLiveRuns(context, { plan, owner, signal });
+    const before =
+      begin === "anew" ? null : await context.evidence.unfinishedBackfill({ server, plan, maxAgeMs: RETENTION_MS });
+    if (before && sameOverflows((before.counts as Kept).overflows, overflows)) {
+      const { id, cursor } = before;
+      const tally = new Tally(before.counts as Kept);
+      return new BackfillLedger(context, owner, { id, server, cursor, resumed: true, tally, overflows });
     }
+    if (begin === "resumed") throw await whyNotResumed(context, plan, server);
     await abandonDead(context, owner);
     const id = randomUUID();
     await claim(context, id, owner, CLAIM_MS);
     await context.evidence.startBackfill({ id, server, plan });
+    // Another may have begun since the first look.
+    await refuseLiveRuns(context, { plan, owner, id, signal }).catch(async (error: unknown) => {
+      await context.evidence.endBackfill(id, "abandoned");
+      throw error;
+    });
     return new BackfillLedger(context, owner, {
       id,
       server,
@@ -119,7 +109,7 @@ export class BackfillLedger {
   }
 
   /** `stopped`: may go on later. */
-  async end(state: "finished" | "stopped" | "abandoned"): Promise<void> {
+  async end(state: "finished" | "stopped" | "abandoned" | "undone"): Promise<void> {
     if (this.#lost) return;
     await this.save();
     await this.#context.evidence.endBackfill(this.id, state);
@@ -139,20 +129,6 @@ export class BackfillLedger {
   #kept(): Kept {
     return { ...this.tally.toJSON(), overflows: this.overflows };
   }
-}
-
-function claim(context: BothStores, id: string, owner: string, ms: number): Promise<boolean> {
-  return context.redis.attempt((store) => store.claimTask(`backfill:${id}`, owner, ms), CLAIM_CALL_MS);
-}
-
-/** Waits for the end of a claim whose process may have been killed just now. False: it lives, so the run is its own. */
-async function claimWhenDead(context: BothStores, id: string, owner: string, signal?: AbortSignal): Promise<boolean> {
-  const until = performance.now() + CLAIM_MS + 500;
-  while (!(await claim(context, id, owner, CLAIM_MS))) {
-    if (performance.now() > until) return false;
-    await rest(200, signal);
-  }
-  return true;
 }
 
 /** Runs that nobody will go on with: while they count as unfinished, Postgres forgets no delete. */

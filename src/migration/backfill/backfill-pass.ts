@@ -7,23 +7,43 @@ import { NamePatterns } from "../keyspace/name-pattern.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
 import { redisReign } from "../redis-authority.js";
 import { Pace, rest } from "../run/pace.js";
-import { type Patience, persist } from "../run/persist.js";
+import { persist } from "../run/persist.js";
 import { type BackfillProgress, RateMeter } from "../run/progress.js";
+import type { ResolvedRun } from "../run/run-options.js";
+import type { Samples } from "../run/samples.js";
 import type { BackfillLedger } from "./backfill-ledger.js";
 import { carryDeletes } from "./carry-deletes.js";
-import { copyPage, type KeyEnd } from "./copy-page.js";
+import type { KeyEnd } from "./copy-page.js";
 import { RejectsList } from "./rejects-list.js";
 
-export interface PassOptions extends Patience {
+export interface PassOptions extends ResolvedRun {
   readonly planned: ReadonlySet<string>;
-  readonly pageSize: number;
-  readonly rate: number | undefined;
+  readonly pattern: string | undefined;
+  /** Pages worked on at once. */
+  readonly concurrency: number;
+  /** What becomes of a page's keys. */
+  readonly bring: (listing: Listing, states: States) => Promise<KeyEnd[]>;
+  /** Keys set aside at most. */
+  readonly maxRejects: number;
+  readonly samples: Samples | null;
   readonly onProgress: (progress: BackfillProgress) => void;
+}
+
+/** More was set aside than the run may. */
+export class RejectLimitError extends Error {
+  override readonly name = "RejectLimitError";
 }
 
 interface Page {
   readonly listing: Listing;
   readonly states: States;
+}
+
+/** A page whose keys have their ends. */
+interface Brought {
+  readonly listing: Listing;
+  readonly ends: readonly KeyEnd[];
+  readonly deletes: number;
 }
 
 /** How often the number of keys is asked for. Milliseconds. */
@@ -67,25 +87,35 @@ export class BackfillPass {
   async run(): Promise<boolean> {
     const { signal } = this.#options;
     this.#meter.measure(this.#ledger.tally.scanned, 0);
-    let cursor = this.#ledger.cursor;
-    let ahead: Promise<Page> | null = null;
+    let { cursor } = this.#ledger;
+    let reading: Promise<Page> | null = cursor === null ? null : this.#read(cursor);
     let saved: Promise<void> = Promise.resolve();
-    while (cursor !== null) {
-      if (signal?.aborted) break;
-      const began = performance.now();
-      const page: Page = await (ahead ?? this.#read(cursor));
-      cursor = page.listing.next;
-      ahead = cursor === null ? null : this.#read(cursor);
-      ahead?.catch(() => {}); // Met when it is awaited.
-      await this.#copy(page);
-      this.#ledger.mark(cursor);
+    const bringing: Promise<Brought>[] = [];
+    try {
+      for (;;) {
+        const began = performance.now();
+        while (reading !== null && !signal?.aborted && bringing.length < this.#options.concurrency) {
+          const page: Page = await reading;
+          reading = page.listing.next === null ? null : met(this.#read(page.listing.next));
+          bringing.push(met(this.#bring(page)));
+        }
+        // In the order of the keyspace, so that everything before a mark is done.
+        const oldest = bringing.shift();
+        if (!oldest) break;
+        const { listing, ends, deletes } = await oldest;
+        await this.#count(listing, ends, deletes);
+        cursor = listing.next;
+        this.#ledger.mark(cursor);
+        await saved;
+        saved = met(persist("Keeping the place", this.#options, () => this.#ledger.save()));
+        await this.tell("copy");
+        await rest(this.#pace.restAfter(listing.scanned, performance.now() - began), signal).catch(() => {});
+      }
       await saved;
-      saved = persist("Keeping the place", this.#options, () => this.#ledger.save());
-      saved.catch(() => {}); // Met when it is awaited.
-      await this.tell("copy");
-      await rest(this.#pace.restAfter(page.listing.scanned, performance.now() - began), signal).catch(() => {});
+    } finally {
+      // Whoever takes back what the run brought must know that nothing more comes.
+      await Promise.allSettled(bringing);
     }
-    await saved;
     return cursor === null;
   }
 
@@ -113,9 +143,9 @@ export class BackfillPass {
   }
 
   async #read(cursor: string): Promise<Page> {
-    const { pageSize } = this.#options;
+    const { pageSize: count, pattern } = this.#options;
     const listing = await persist("Listing Redis", this.#options, () =>
-      listPage(this.#context, this.#sorter, this.#ledger.server, cursor, pageSize),
+      listPage(this.#context, this.#sorter, this.#ledger.server, cursor, { count, pattern }),
     );
     return { listing, states: await persist("Reading Redis", this.#options, () => this.#states(listing)) };
   }
@@ -125,26 +155,40 @@ export class BackfillPass {
     return readStates(this.#context, listing, term);
   }
 
-  async #copy({ listing, states }: Page): Promise<void> {
-    const { tally } = this.#ledger;
-    const { ends, deletes } = await persist("Copying to Postgres", this.#options, async (repetition) => {
+  async #bring({ listing, states }: Page): Promise<Brought> {
+    return persist("Copying to Postgres", this.#options, async (repetition) => {
       const present = repetition === 0 ? states : await this.#states(listing);
       return {
-        ends: await copyPage(this.#context, listing, present),
+        listing,
+        ends: await this.#options.bring(listing, present),
         deletes: await carryDeletes(this.#context, listing.companions, present.term),
       };
     });
-    await persist("Writing the rejects list", this.#options, () => this.#rejects.keep(ends, "backfill"));
-    tally.scanned += listing.scanned;
-    tally.deletes += deletes;
-    this.#count(listing, ends);
   }
 
   /** What was seen comes from the listing and how it ended from the copying, so that a forgotten key shows. */
-  #count(listing: Listing, ends: readonly KeyEnd[]): void {
+  async #count(listing: Listing, ends: readonly KeyEnd[], deletes: number): Promise<void> {
     const { tally } = this.#ledger;
+    await persist("Writing the rejects list", this.#options, () => this.#rejects.keep(ends, "backfill"));
+    tally.scanned += listing.scanned;
+    tally.deletes += deletes;
     const fresh = new Set(listing.keys.filter((key) => this.#distinct.add(key)).map((key) => key.toString("latin1")));
     for (let seen = 0; seen < fresh.size; seen++) tally.see();
-    for (const { key, of, ending } of ends) if (fresh.delete(key.toString("latin1"))) tally.end(ending.outcome, of);
+    for (const end of ends) {
+      if (!fresh.delete(end.key.toString("latin1"))) continue;
+      tally.end(end.ending.outcome, end.of);
+      this.#options.samples?.add(end);
+    }
+    const { maxRejects } = this.#options;
+    if (tally.counts.setAside > maxRejects)
+      throw new RejectLimitError(
+        `More than ${maxRejects} values aren't what their collection allows. Look at the rejects list; then raise the limit, or correct what writes them.`,
+      );
   }
+}
+
+/** Its failure is met where it is awaited, which may be later. */
+function met<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

@@ -1,87 +1,64 @@
 /** The backfill: copies what stood in Redis before, while traffic goes on. It can be killed at any time, and run again. */
-import { drainAll } from "../../engine/drain.js";
-import { ConfigurationError } from "../../errors.js";
+import { BackfillFailedError, DualWriteError, type Issue } from "../../errors.js";
 import { checkSchema } from "../../schema/migrate.js";
-import { setAside } from "../../strategy/handover.js";
-import { STATISTICS } from "../keyspace/key-sorter.js";
+import { describe } from "../../stores/guard.js";
+import { isTransient } from "../../stores/transient-errors.js";
 import { ServerChangedError } from "../keyspace/keyspace-page.js";
-import {
-  type BothStores,
-  type BoundCollection,
-  type MigrationContext,
-  PAGE_MS,
-  withRedis,
-} from "../migration-context.js";
+import { type BothStores, type MigrationContext, PAGE_MS, withRedis } from "../migration-context.js";
 import { redisReign } from "../redis-authority.js";
-import { paceIssues } from "../run/pace.js";
-import { PATIENCE_MS, persist, toBegin } from "../run/persist.js";
-import type { BackfillProgress } from "../run/progress.js";
-import type { Counts } from "../run/tally.js";
+import { persist, toBegin } from "../run/persist.js";
+import { type ResolvedRun, resolveRun, runIssues } from "../run/run-options.js";
+import { Samples } from "../run/samples.js";
 import { BackfillLedger } from "./backfill-ledger.js";
-import { BackfillPass } from "./backfill-pass.js";
-import { clearOverflow, readOverflows } from "./overflow.js";
+import { BackfillPass, RejectLimitError } from "./backfill-pass.js";
+import { type Chosen, chooseBackfill } from "./backfill-plan.js";
+import type { BackfillOptions, BackfillReport } from "./backfill-report.js";
+import { checkPage } from "./check-page.js";
+import { copyPage } from "./copy-page.js";
+import { finish, UNFINISHED } from "./finish.js";
+import { readOverflows } from "./overflow.js";
+import { rehearse } from "./rehearsal.js";
+import { markOf } from "./run-mark.js";
+import { takeBack } from "./undo.js";
 
-export interface BackfillOptions {
-  /** Names of the collections to copy, and `analytics_timeseries` for the usage statistics. @default all */
-  readonly collections?: readonly string[] | undefined;
-  /** Keys that one step of SCAN asks for, 1 to 5000. @default 500 */
-  readonly pageSize?: number | undefined;
-  /** Keys a second at most. @default as fast as the stores can without suffering */
-  readonly rate?: number | undefined;
-  /** Begins anew where an earlier run could go on. @default false */
-  readonly restart?: boolean | undefined;
-  /** How long to wait for a store that is away. Milliseconds. @default 300_000 */
-  readonly patienceMs?: number | undefined;
-  /** Stops after the page under way; the next run goes on from there. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: BackfillProgress) => void) | undefined;
-}
+export type { BackfillOptions, BackfillReport } from "./backfill-report.js";
 
-export interface BackfillReport {
-  readonly runId: string;
-  /** `stopped`: by the signal; the next run goes on from there. */
-  readonly state: "finished" | "stopped";
-  /** Whether this run went on from where an earlier one had stopped; the counts are those of both. */
-  readonly resumed: boolean;
-  /** Every distinct key ends in exactly one count. */
-  readonly counts: Counts;
-  /** Whether they do. */
-  readonly addsUp: boolean;
-  /** False: more keys than fit into memory were seen, and of the further ones repetitions may be counted twice. */
-  readonly exact: boolean;
-  readonly collections: Readonly<Record<string, Counts>>;
-  /** Keys of no collection, by the pattern of their names. */
-  readonly ignored: Readonly<Record<string, number>>;
-  /** Deletes that a full repair log had left out. */
-  readonly deletes: number;
-  /** Collections of which nothing is known to be missing in Postgres any more. */
-  readonly complete: readonly string[];
-  /** Collections whose repair log left out entries during the run: it has to be run once more. */
-  readonly overflowed: readonly string[];
-  /** Whether the repair logs were empty at the end. */
-  readonly logsEmpty: boolean;
-  readonly elapsedMs: number;
-}
-
-const PAGE_SIZE = 500;
 /** Restarts of Redis that one call outlives. */
 const SERVERS = 5;
+const MAX_REJECTS = 1000;
+const MOST_PAGES = 16;
 
 /**
  * Copies from Redis, the authority, to Postgres.
- * @throws StrategyError while Postgres is the authority; SchemaOutOfDateError; ConfigurationError;
+ * @throws StrategyError while Postgres is the authority; SchemaOutOfDateError; ConfigurationError; ConflictError while another
+ *   run copies the same; BackfillFailedError;
  *   AuthorityUnavailableError when a store stays away: run it again, it goes on where it was
  */
 export async function backfill(context: MigrationContext, options: BackfillOptions = {}): Promise<BackfillReport> {
   const stores = withRedis(context);
-  const chosen = choose(context, options);
-  const patience = { signal: options.signal, patienceMs: options.patienceMs ?? PATIENCE_MS };
-  await persist("Reaching Postgres", toBegin(patience), () => checkSchema(context.postgres.store.sql));
+  const chosen = chooseBackfill(context, options, issuesOf(options));
+  const run = resolveRun(options);
+  await persist("Reaching Postgres", toBegin(run), () => checkSchema(context.postgres.store.sql));
+  if (!options.dryRun && !options.validateOnly) return copyAll(stores, chosen, options, run);
+  const rehearsal = await persist("Reading the fences", toBegin(run), () => rehearse(stores));
+  try {
+    return await runOnce(rehearsal.context, chosen, { ...options, restart: true, resume: false }, run);
+  } finally {
+    await rehearsal.close();
+  }
+}
+
+async function copyAll(
+  context: BothStores,
+  chosen: Chosen,
+  options: BackfillOptions,
+  run: ResolvedRun,
+): Promise<BackfillReport> {
   for (let servers = 1; ; servers++) {
     context.term.contradicted();
-    await persist("Settling the term", toBegin(patience), () => redisReign(stores));
+    await persist("Settling the term", toBegin(run), () => redisReign(context));
     try {
-      return await runOnce(stores, chosen, options, patience);
+      return await runOnce(context, chosen, servers === 1 ? options : { ...options, resume: false }, run);
     } catch (error) {
       // A place in the old server's keyspace means nothing to the new one: from the beginning, what is there is there.
       if (!(error instanceof ServerChangedError) || servers === SERVERS) throw error;
@@ -89,127 +66,123 @@ export async function backfill(context: MigrationContext, options: BackfillOptio
   }
 }
 
-interface Chosen {
-  readonly collections: readonly BoundCollection[];
-  readonly names: readonly string[];
-}
-
-function choose(context: MigrationContext, options: BackfillOptions): Chosen {
-  const known = [...context.collections.map(({ name }) => name), STATISTICS];
-  const names = options.collections ?? known;
-  const issues = names.flatMap((name) =>
-    known.includes(name)
-      ? []
-      : [{ path: "collections", message: `there is no "${name}"; there are ${known.join(", ")}` }],
-  );
-  issues.push(...paceIssues(options));
-  if (names.length === 0) issues.push({ path: "collections", message: "at least one" });
-  if (issues.length > 0) throw new ConfigurationError(issues);
-  return {
-    collections: context.collections.filter(({ name }) => names.includes(name)),
-    names: known.filter((name) => names.includes(name)),
-  };
+function issuesOf(options: BackfillOptions): Issue[] {
+  const { concurrency, maxRejects, restart, resume, dryRun, validateOnly } = options;
+  const issues = runIssues(options);
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MOST_PAGES))
+    issues.push({ path: "concurrency", message: `a whole number from 1 to ${MOST_PAGES}` });
+  if (maxRejects !== undefined && !(maxRejects >= 0)) issues.push({ path: "maxRejects", message: "a number from 0" });
+  if (restart && resume) issues.push({ path: "resume", message: "not together with restart" });
+  if (dryRun && validateOnly) issues.push({ path: "validateOnly", message: "not together with dryRun" });
+  return issues;
 }
 
 async function runOnce(
   context: BothStores,
   chosen: Chosen,
   options: BackfillOptions,
-  patience: { signal: AbortSignal | undefined; patienceMs: number },
+  run: ResolvedRun,
 ): Promise<BackfillReport> {
   const began = performance.now();
-  const overflows = await persist("Reading the repair logs", patience, () =>
-    readOverflows(context, chosen.collections),
-  );
-  const ledger = await BackfillLedger.open(context, {
-    plan: { collections: chosen.names, prefix: context.prefix, zone: context.zone },
-    overflows,
-    restart: options.restart ?? false,
-    signal: options.signal,
-  });
+  const mode = options.dryRun ? "rehearsed" : options.validateOnly ? "validated" : "copied";
+  // Only a copy of everything makes good what a full log left out.
+  const overflows =
+    chosen.pattern === undefined
+      ? await persist("Reading the repair logs", run, () => readOverflows(context, chosen.collections))
+      : {};
+  const begin = options.restart ? "anew" : options.resume ? "resumed" : "either";
+  const ledger = await BackfillLedger.open(context, { plan: chosen.plan, overflows, begin, signal: options.signal });
+  const samples = mode === "copied" ? null : new Samples(options.showKeys ?? false);
+  const mark = markOf(ledger.id);
   const pass = new BackfillPass(context, ledger, {
-    ...patience,
+    ...run,
     planned: new Set(chosen.names),
-    pageSize: options.pageSize ?? PAGE_SIZE,
-    rate: options.rate,
+    pattern: chosen.pattern,
+    concurrency: options.concurrency ?? 1,
+    maxRejects: mode === "copied" ? (options.maxRejects ?? MAX_REJECTS) : Number.POSITIVE_INFINITY,
+    bring: (listing, states) =>
+      mode === "validated" ? checkPage(context, listing, states) : copyPage(context, listing, states, mark),
+    samples,
     onProgress: options.onProgress ?? (() => {}),
   });
-  let state: "finished" | "stopped" | "abandoned" = "stopped";
+  let state: "finished" | "stopped" | "abandoned" | "undone" = "stopped";
   try {
-    // What a full log left out is missing until the run has ended, whatever becomes of the run.
-    for (const collection of chosen.collections.filter(({ name }) => name in overflows)) {
-      await context.postgres.attempt((store) => store.setComplete(collection, false), PAGE_MS);
-    }
+    if (mode === "copied") await markIncomplete(context, chosen, ledger);
     const atEnd = await pass.run();
-    const ending = atEnd
-      ? await finish(context, chosen, ledger, pass, patience)
-      : { complete: [], overflowed: [], logsEmpty: false };
+    const ending = atEnd && mode === "copied" ? await finish(context, chosen, ledger, pass, run) : UNFINISHED;
     // A run that forgot a key is no evidence for anything.
     if (atEnd) state = ledger.tally.addsUp ? "finished" : "abandoned";
     const { counts, collections, ignored, deletes } = ledger.tally.toJSON();
     return {
       runId: ledger.id,
       state: atEnd ? "finished" : "stopped",
+      mode,
       resumed: ledger.resumed,
       counts,
       addsUp: ledger.tally.addsUp,
       exact: pass.exact,
       collections,
       ignored,
+      samples: samples?.all ?? [],
       deletes,
       ...ending,
       elapsedMs: Math.round(performance.now() - began),
     };
   } catch (error) {
     if (error instanceof ServerChangedError) state = "abandoned";
-    throw error;
+    if (mode !== "copied" || !isFailure(error, options)) throw error;
+    const failure = await fail(context, chosen, ledger.id, error as Error, options.rollback ?? true, run);
+    if (failure.undone) state = "undone";
+    throw failure;
   } finally {
     const end = () => ledger.end(state);
-    await (state === "finished" ? persist("Ending the run", patience, end) : end().catch(() => {})); // Unended, it is found by the next run.
+    await (state === "finished" ? persist("Ending the run", run, end) : end().catch(() => {})); // Unended, it is found by the next run.
     await ledger.release();
   }
 }
 
-type Ending = Pick<BackfillReport, "complete" | "overflowed" | "logsEmpty">;
-
-/** Everything was listed: works off what was written meanwhile, and says that nothing is missing any more. */
-async function finish(
-  context: BothStores,
-  { collections }: Chosen,
-  ledger: BackfillLedger,
-  pass: BackfillPass,
-  patience: { signal: AbortSignal | undefined; patienceMs: number },
-): Promise<Ending> {
-  await pass.tell("drain");
-  let logsEmpty = true;
-  for (const collection of collections) {
-    logsEmpty = (await persist("Draining the repair log", patience, () => drain(context, collection))) && logsEmpty;
-  }
-  await pass.tell("finish");
-  const complete: string[] = [];
-  const overflowed: string[] = [];
-  if (!ledger.tally.addsUp) return { complete, overflowed, logsEmpty };
-  for (const collection of collections) {
-    await persist("Marking what is complete", patience, async () => {
-      await redisReign(context);
-      if (collection.kind === "records") await context.redis.attempt((store) => store.setIndexed(collection), PAGE_MS);
-      if (!(await clearOverflow(context, collection, ledger.overflows[collection.name])))
-        return overflowed.push(collection.name);
-      await context.postgres.attempt((store) => store.setComplete(collection, true), PAGE_MS);
-      return complete.push(collection.name);
-    });
-  }
-  return { complete, overflowed, logsEmpty };
+/** What a full log left out is missing until the run has ended, whatever becomes of the run. */
+async function markIncomplete(context: BothStores, { collections }: Chosen, ledger: BackfillLedger): Promise<void> {
+  for (const collection of collections.filter(({ name }) => name in ledger.overflows))
+    await context.postgres.attempt((store) => store.setComplete(collection, false), PAGE_MS);
 }
 
-/** False: traffic writes faster than the log is worked off, or the mirror refuses. The fleet's own drainer goes on. */
-async function drain(context: BothStores, collection: BoundCollection): Promise<boolean> {
-  const { term } = await redisReign(context);
-  const options = { term, adopt: true, refuse: setAside(context, "redis") };
-  return drainAll(context, collection, context.redis, context.postgres, options, AbortSignal.timeout(60_000)).catch(
-    (error: Error) => {
-      if (error.name === "TimeoutError") return false;
-      throw error;
-    },
+/** Whether it would fail again: not where it was stopped, a store is away, or the authority moves. */
+function isFailure(error: unknown, { signal }: BackfillOptions): boolean {
+  if (error instanceof RejectLimitError) return true;
+  return (
+    !signal?.aborted && !(error instanceof ServerChangedError || error instanceof DualWriteError || isTransient(error))
   );
+}
+
+async function fail(
+  context: BothStores,
+  { collections }: Chosen,
+  runId: string,
+  cause: Error,
+  rollback: boolean,
+  run: ResolvedRun,
+): Promise<BackfillFailedError> {
+  const what = `The backfill ${runId} failed: ${describe(cause)}`;
+  if (!rollback)
+    return new BackfillFailedError(
+      `${what}\nWhat it brought stays; run it again, or take it back with undo-backfill.`,
+      { runId, undone: null },
+      { cause },
+    );
+  try {
+    const undone = await takeBack(context, runId, collections, { ...run, signal: undefined });
+    const rows = Object.values(undone).reduce((sum, count) => sum + count, 0);
+    return new BackfillFailedError(
+      `${what}\nThe ${rows} rows that it brought are taken back.`,
+      { runId, undone },
+      { cause },
+    );
+  } catch (error) {
+    return new BackfillFailedError(
+      `${what}\nWhat it brought could not be taken back (${describe(error)}): run \`dual-write undo-backfill ${runId}\`.`,
+      { runId, undone: null },
+      { cause },
+    );
+  }
 }

@@ -1,42 +1,26 @@
 /** Copies a page of counters from Redis, the authority, to Postgres: nothing that was counted since is lost. */
-import type { BoundCounters } from "../../engine/define-counters.js";
 import { FencedError } from "../../errors.js";
 import type { CounterState } from "../../stores/state.js";
 import type { ApplyResult, HeldCounter } from "../../stores/store.js";
+import type { CounterPage } from "../keyspace/counter-page.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
 import { checkReply } from "../redis-authority.js";
 import { type Ending, ended, setAside } from "../run/ending.js";
-
-/** Counters as Redis held them in one term. */
-export interface CounterPage {
-  readonly collection: BoundCounters;
-  readonly term: number;
-  readonly ids: readonly string[];
-  readonly held: readonly HeldCounter[];
-}
+import { grown, marked } from "./run-mark.js";
 
 type Standing = Extract<HeldCounter, { kind: "value" }>;
 
-/** @throws FencedError when `term` isn't Redis's any more */
-export async function readCounterPage(
-  context: BothStores,
-  collection: BoundCounters,
-  ids: readonly string[],
-  term: number,
-): Promise<CounterPage> {
-  const { fence, held } = await context.redis.attempt(
-    (store) => store.inspectCounters(collection, ids, { term, mode: "changed" }),
-    PAGE_MS,
-  );
-  checkReply(context, fence, term);
-  return { collection, term, ids, held };
-}
-
 /**
- * One ending for each id of the page. `now` is Postgres's clock.
+ * One ending for each id of the page. `now` is Postgres's clock; `mark` is left on rows of counters that the library never wrote,
+ * see run-mark.ts.
  * @throws FencedError when the page's term has ended: read it again
  */
-export async function copyCounterPage(context: BothStores, page: CounterPage, now: number): Promise<Ending[]> {
+export async function copyCounterPage(
+  context: BothStores,
+  page: CounterPage,
+  now: number,
+  mark?: string,
+): Promise<Ending[]> {
   const { collection, ids } = page;
   const mirrored = await context.postgres.attempt((store) => store.inspectCounters(collection, ids), PAGE_MS);
   const endings = new Map<string, Ending>();
@@ -50,7 +34,8 @@ export async function copyCounterPage(context: BothStores, page: CounterPage, no
     else if (held.kind === "absent" || (held.expiresAt !== null && held.expiresAt <= now))
       endings.set(id, ended("expired"));
     else if (isMirrored(held, theirs)) endings.set(id, ended("unchanged"));
-    else if (held.stamp > 0 || mayGrow(held, theirs)) messages.set(id, held);
+    else if (held.stamp > 0 || mayGrow(held, theirs))
+      messages.set(id, theirs.kind === "value" ? grown(held, mark) : marked(held, mark));
     else changed.push(id);
   }
   for (const [id, state] of await adopt(context, page, changed)) {

@@ -1,12 +1,14 @@
 /** Brings a page of the keyspace to Postgres and says how each of its keys ended. */
 
+import type { CounterPage } from "../keyspace/counter-page.js";
 import { STATISTICS } from "../keyspace/key-sorter.js";
 import type { Listing, States } from "../keyspace/keyspace-page.js";
+import type { RecordPage } from "../keyspace/record-page.js";
 import { mergeVariants } from "../merge/merge-variants.js";
 import type { BothStores } from "../migration-context.js";
 import { type Ending, ended, setAside } from "../run/ending.js";
-import { type CounterPage, copyCounterPage } from "./copy-counters.js";
-import { copyRecordPage, type RecordPage } from "./copy-records.js";
+import { copyCounterPage } from "./copy-counters.js";
+import { copyRecordPage } from "./copy-records.js";
 import { readStatistics, type Statistics } from "./copy-statistics.js";
 
 /** A key's end. */
@@ -18,15 +20,12 @@ export interface KeyEnd {
 }
 
 /** @throws FencedError when the states' term has ended: read them again */
-export async function copyPage(context: BothStores, listing: Listing, states: States): Promise<KeyEnd[]> {
-  const ends: KeyEnd[] = [
-    ...listing.ignored.map(({ key, pattern }) => ({ key, of: pattern, ending: ended("ignored") })),
-    ...listing.odd.map(({ key, collection, reason }) => ({ key, of: collection.name, ending: setAside(reason, null) })),
-  ];
+export async function copyPage(context: BothStores, listing: Listing, states: States, mark: string): Promise<KeyEnd[]> {
+  const ends = endsWithoutCopy(listing);
   const now = states.read.now + Math.round(performance.now() - states.read.at);
   const copied = await Promise.all([
-    ...states.records.map(async (page) => endsOf(page, await copyRecordPage(context, page, now))),
-    ...states.counters.map(async (page) => endsOf(page, await copyCounterPage(context, page, now))),
+    ...states.records.map(async (page) => endsOf(page, await copyRecordPage(context, page, now, mark))),
+    ...states.counters.map(async (page) => endsOf(page, await copyCounterPage(context, page, now, mark))),
   ]);
   ends.push(...copied.flat());
   // After the records that they belong to, so that these aren't met half-way.
@@ -36,11 +35,19 @@ export async function copyPage(context: BothStores, listing: Listing, states: St
   return ends;
 }
 
-function endsOf({ collection, ids }: RecordPage | CounterPage, endings: readonly Ending[]): KeyEnd[] {
+/** Of keys that no collection of the plan can have. */
+export function endsWithoutCopy(listing: Listing): KeyEnd[] {
+  return [
+    ...listing.ignored.map(({ key, pattern }) => ({ key, of: pattern, ending: ended("ignored") })),
+    ...listing.odd.map(({ key, collection, reason }) => ({ key, of: collection.name, ending: setAside(reason, null) })),
+  ];
+}
+
+export function endsOf({ collection, ids }: RecordPage | CounterPage, endings: readonly Ending[]): KeyEnd[] {
   return ids.map((id, i) => endOf(collection.redisKey(id), collection.name, endings[i] as Ending));
 }
 
-function endOf(key: string, of: string, ending: Ending): KeyEnd {
+export function endOf(key: string, of: string, ending: Ending): KeyEnd {
   return { key: Buffer.from(key), of, ending };
 }
 

@@ -1,21 +1,14 @@
 /** Copies a page of records from Redis, the authority, to Postgres: never over anything newer. */
-import { difference } from "../../engine/comparison.js";
-import type { BoundRecords } from "../../engine/define-records.js";
+import { recordDifference } from "../../engine/difference.js";
 import { stateOf } from "../../engine/refetch.js";
 import { FencedError } from "../../errors.js";
 import type { RecordState } from "../../stores/state.js";
 import type { ApplyResult, HeldRecord } from "../../stores/store.js";
+import type { RecordPage } from "../keyspace/record-page.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
 import { checkReply } from "../redis-authority.js";
 import { type Ending, ended, setAside } from "../run/ending.js";
-
-/** Records as Redis held them in one term. */
-export interface RecordPage {
-  readonly collection: BoundRecords<unknown>;
-  readonly term: number;
-  readonly ids: readonly string[];
-  readonly held: readonly HeldRecord[];
-}
+import { marked } from "./run-mark.js";
 
 interface Message {
   readonly id: string;
@@ -23,32 +16,20 @@ interface Message {
 }
 
 /**
- * What bypass writers changed since the library wrote it is adopted on the way; a value that the library never wrote stays bare.
- * @throws FencedError when `term` isn't Redis's any more
- */
-export async function readRecordPage(
-  context: BothStores,
-  collection: BoundRecords<unknown>,
-  ids: readonly string[],
-  term: number,
-): Promise<RecordPage> {
-  const { fence, held } = await context.redis.attempt(
-    (store) => store.inspectRecords(collection, ids, { term, mode: "changed" }),
-    PAGE_MS,
-  );
-  checkReply(context, fence, term);
-  return { collection, term, ids, held };
-}
-
-/**
- * One ending for each id of the page, which may be older than what stands by now. `now` is Postgres's clock.
+ * One ending for each id of the page, which may be older than what stands by now. `now` is Postgres's clock; `mark` is left on
+ * rows of values that the library never wrote, see run-mark.ts.
  * @throws FencedError when the page's term has ended: read it again
  */
-export async function copyRecordPage(context: BothStores, page: RecordPage, now: number): Promise<Ending[]> {
+export async function copyRecordPage(
+  context: BothStores,
+  page: RecordPage,
+  now: number,
+  mark?: string,
+): Promise<Ending[]> {
   const endings: (Ending | undefined)[] = page.held.map((held) => endingWithoutCopy(held));
   const messages = page.ids.flatMap((id, i) => {
     const state = endings[i] ? null : stateOf(page.held[i] as HeldRecord);
-    return state && !isPast(state, now) ? [{ id, state }] : [];
+    return state && !isPast(state, now) ? [{ id, state: marked(state, mark) }] : [];
   });
   const [results] = await Promise.all([apply(context, page, messages), indexValues(context, page)]);
   const doubtful: string[] = [];
@@ -116,7 +97,8 @@ async function settle(context: BothStores, page: RecordPage, ids: readonly strin
     const held = page.held[places.get(id) as number] as HeldRecord;
     const theirs = mirrored[i] as HeldRecord;
     // An older Redis gives an expiry to within a millisecond.
-    if (stampOf(held) === stampOf(theirs) && difference(held, theirs) === null) endings.set(id, ended("unchanged"));
+    if (stampOf(held) === stampOf(theirs) && recordDifference(held, theirs) === null)
+      endings.set(id, ended("unchanged"));
   });
   const differing = ids.filter((id) => !endings.has(id));
   if (differing.length === 0) return endings;

@@ -1,11 +1,18 @@
 /** Reads a page of the keyspace: one step of SCAN, and what stands under the keys it gave. */
 import type { BoundCounters } from "../../engine/define-counters.js";
 import type { BoundRecords } from "../../engine/define-records.js";
-import { type CounterPage, readCounterPage } from "../backfill/copy-counters.js";
-import { type RecordPage, readRecordPage } from "../backfill/copy-records.js";
-import type { VariantKey } from "../merge/merge-variants.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
+import { type CounterPage, readCounterPage } from "./counter-page.js";
 import type { KeySorter } from "./key-sorter.js";
+import { type RecordPage, readRecordPage } from "./record-page.js";
+
+/** A key whose email is spelled otherwise than its record's. */
+export interface VariantKey {
+  readonly key: string;
+  readonly collection: BoundCollection;
+  /** Of the record or counter that the key's content belongs to. */
+  readonly id: string;
+}
 
 /** The keys of a page by what they are; a key occurs once. */
 export interface Listing {
@@ -55,11 +62,12 @@ export async function listPage(
   sorter: KeySorter,
   server: string,
   cursor: string,
-  count: number,
+  { count, pattern }: { readonly count: number; readonly pattern?: string | undefined },
 ): Promise<Listing> {
   const [next, keys] = await context.redis.attempt(async ({ connection }) => {
     if (serverOf(context) !== server) throw new ServerChangedError("Redis restarted while it was listed.");
-    return connection.client.scanBuffer(cursor, "COUNT", count);
+    if (pattern === undefined) return connection.client.scanBuffer(cursor, "COUNT", count);
+    return connection.client.scanBuffer(cursor, "MATCH", pattern, "COUNT", count);
   }, PAGE_MS);
   const records = new Map<BoundRecords<unknown>, string[]>();
   const counters = new Map<BoundCounters, string[]>();

@@ -16,6 +16,8 @@ export interface Merged extends Side {
 }
 
 export interface MergeRule {
+  /** What becomes of the two, for people. */
+  readonly says: string;
   /** When a value came to be, milliseconds since the epoch; null: it doesn't say. */
   readonly madeAt: (value: LegacyObject, zone: string) => number | null;
   /** `recordLater`: of when the record's fields are, if they are known to be younger than the value says. */
@@ -26,6 +28,7 @@ const LONG_AGO = Number.NEGATIVE_INFINITY;
 
 /** The earlier sign-up's date, the later one's other fields. Where only one of them has a field, such as a user id, it stays. */
 const signUp: MergeRule = {
+  says: "the earlier sign-up's date, the later one's other fields",
   madeAt: (value, zone) => momentOf(value.subscribed_at, zone),
   merge: (record, variant, zone, recordLater) => {
     const [ofRecord, ofVariant] = [record, variant].map(({ value }) => momentOf(value.subscribed_at, zone));
@@ -44,6 +47,7 @@ const signUp: MergeRule = {
 
 /** The grant that lives longer, whole. */
 const grant: MergeRule = {
+  says: "the grant that lives longer, whole",
   madeAt: (value, zone) => momentOf(value.granted_at, zone),
   merge: (record, variant, zone) => {
     const end = ({ value, expiresAt }: Side) =>

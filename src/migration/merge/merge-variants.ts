@@ -1,16 +1,10 @@
 /** Merges what stands under other spellings of an email into the records and counters they belong to. */
 
-import type { BothStores, BoundCollection } from "../migration-context.js";
+import type { VariantKey } from "../keyspace/keyspace-page.js";
+import type { BothStores } from "../migration-context.js";
 import type { Ending } from "../run/ending.js";
 import { mergeCounterVariant } from "./merge-counters.js";
 import { mergeRecordVariant } from "./merge-records.js";
-
-export interface VariantKey {
-  readonly key: string;
-  readonly collection: BoundCollection;
-  /** Of the record or counter that the key's content belongs to. */
-  readonly id: string;
-}
 
 /** Merges under way at once; those into one record follow each other. */
 const AT_ONCE = 8;

@@ -1,5 +1,4 @@
 /** Keeps a long run polite: no faster than asked, and slower when the stores suffer. */
-import type { Issue } from "../../errors.js";
 
 export interface PaceOptions {
   /** Keys a second at most. @default as fast as the stores can */
@@ -11,26 +10,6 @@ const SUFFERING = 4;
 /** A page faster than this is never a sign of suffering. Milliseconds. */
 const FAST_MS = 100;
 const LONGEST_REST_MS = 5000;
-
-/** A script that reads more keys at once would hold up everybody else. */
-const LARGEST_PAGE = 5000;
-
-/** What is wrong with a run's options. */
-export function paceIssues({
-  pageSize,
-  rate,
-}: {
-  readonly pageSize?: number | undefined;
-  readonly rate?: number | undefined;
-}): Issue[] {
-  const issues: Issue[] = [];
-  if (pageSize !== undefined && !(Number.isInteger(pageSize) && pageSize >= 1 && pageSize <= LARGEST_PAGE)) {
-    issues.push({ path: "pageSize", message: `a whole number from 1 to ${LARGEST_PAGE}` });
-  }
-  if (rate !== undefined && !(rate >= 1 && Number.isFinite(rate)))
-    issues.push({ path: "rate", message: "a number from 1" });
-  return issues;
-}
 
 export class Pace {
   readonly #rate: number | undefined;

@@ -8,6 +8,7 @@ export const OUTCOMES = [
   "newer", // Postgres has something newer
   "expired", // it expired or was deleted since it was listed
   "ignored", // no collection of the plan knows it
+  "valid", // it is what its collection allows; nothing was compared or copied, for that was all that was asked
   "setAside", // it isn't what its collection allows; the rejects list has it with its reason
 ] as const;
 
@@ -89,5 +90,5 @@ export class Tally {
 }
 
 function none(): Mutable {
-  return { seen: 0, copied: 0, unchanged: 0, merged: 0, newer: 0, expired: 0, ignored: 0, setAside: 0 };
+  return { seen: 0, copied: 0, unchanged: 0, merged: 0, newer: 0, expired: 0, ignored: 0, valid: 0, setAside: 0 };
 }

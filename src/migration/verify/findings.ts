@@ -27,8 +27,10 @@ export interface CollectionFindings {
   readonly differences: Readonly<Partial<Record<FindingKind, number>>>;
   /** Differences that were there at the first look and gone, moved, or explained by a repair log at the second. */
   readonly passing: number;
-  /** Values that the rejects list has; no differences. */
+  /** What was refused for good and is on the rejects list as it stands; no differences. */
   readonly setAside: number;
+  /** Why, each reason with how often; at most {@link REASONS} of them. */
+  readonly setAsideReasons: Readonly<Record<string, number>>;
   /** Of the differences. */
   readonly repaired: number;
   readonly clean: boolean;
@@ -39,6 +41,7 @@ interface Counted {
   differences: Partial<Record<FindingKind, number>>;
   passing: number;
   setAside: number;
+  readonly setAsideReasons: Record<string, number>;
   repaired: number;
   conclusive: boolean;
 }
@@ -54,6 +57,15 @@ export interface Finding {
   readonly isOdd?: true;
 }
 
+/** One that differs, and why it may. */
+export interface SetAside {
+  readonly collection: string;
+  readonly reason: string;
+}
+
+/** Distinct reasons that are told of a collection. */
+const REASONS = 20;
+
 export class Findings {
   readonly examples: Example[] = [];
   readonly #collections = new Map<string, Counted>();
@@ -67,6 +79,7 @@ export class Findings {
         differences: {},
         passing: 0,
         setAside: 0,
+        setAsideReasons: {},
         repaired: 0,
         conclusive: true,
       });
@@ -81,8 +94,11 @@ export class Findings {
     this.#of(collection).passing += count;
   }
 
-  setAside(collection: string, count: number): void {
-    this.#of(collection).setAside += count;
+  setAside({ collection, reason }: SetAside): void {
+    const counted = this.#of(collection);
+    counted.setAside++;
+    const known = counted.setAsideReasons;
+    if (reason in known || Object.keys(known).length < REASONS) known[reason] = (known[reason] ?? 0) + 1;
   }
 
   repaired(collection: string, count: number): void {

@@ -1,11 +1,13 @@
 /** Makes the mirror's counters equal to the authority's again. */
+
 import type { BoundCounters } from "../../engine/define-counters.js";
+import { sumOf } from "../../engine/difference.js";
 import type { Reign } from "../../engine/term-view.js";
 import { FencedError } from "../../errors.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
 import type { HeldCounter } from "../../stores/store.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
-import { lookAtBoth, sumOf } from "./side-by-side.js";
+import { lookAtBoth } from "./side-by-side.js";
 
 /**
  * The authority tells the mirror; Redis as the authority first adopts what bypass writers counted or began anew. Postgres as the
@@ -24,7 +26,8 @@ export async function repairCounters(
   const pairs = await lookAtBoth(context, collection, ids);
   const left = ids.filter((_, i) => {
     const { redis, postgres } = pairs[i] as { redis: HeldCounter; postgres: HeldCounter };
-    return postgres.kind === "value" && postgres.stamp === 0 && sumOf(redis) > sumOf(postgres);
+    const isUnstamped = postgres.kind === "value" ? postgres.stamp === 0 : postgres.kind === "absent" && !postgres.last;
+    return isUnstamped && sumOf(redis) > sumOf(postgres);
   });
   await tell(context, collection, left, "redis", reign);
 }
@@ -38,7 +41,12 @@ async function tell(
 ): Promise<void> {
   const adopt =
     from === "redis" && reign.authority === "redis" ? ({ term: reign.term, mode: "bare" } as const) : undefined;
-  const { held } = await context[from].attempt((store) => store.inspectCounters(collection, ids, adopt), PAGE_MS);
+  const { fence, held } = await context[from].attempt(
+    (store) => store.inspectCounters(collection, ids, adopt),
+    PAGE_MS,
+  );
+  // A Redis that lost its memory isn't sure of what it counted.
+  if (adopt && (fence?.role !== "authority" || fence.term !== reign.term || !fence.complete)) return fenced(context);
   const states = held.flatMap((one: HeldCounter, i) => {
     const id = ids[i] as string;
     if (one.kind === "value") return [{ id, state: one }];
@@ -49,12 +57,14 @@ async function tell(
     (store) => store.applyCounters(collection, reign.term, states),
     PAGE_MS,
   );
-  if (reply.fenced) {
-    context.term.contradicted();
-    throw new FencedError("The authority changed during a repair.");
-  }
+  if (reply.fenced) return fenced(context);
   const told = states.flatMap(({ id, state }, i) =>
     reply.results[i]?.kind === "rejected" ? [] : [{ id, stamp: state.stamp }],
   );
   await context[from].attempt((store) => store.clearLog(collection, told), PAGE_MS);
+}
+
+function fenced(context: BothStores): never {
+  context.term.contradicted();
+  throw new FencedError("The authority changed during a repair.");
 }

@@ -2,7 +2,8 @@
 import type { Reign } from "../../engine/term-view.js";
 import type { KeyEnd } from "../backfill/copy-page.js";
 import { RejectsList } from "../backfill/rejects-list.js";
-import { mergeVariants, type VariantKey } from "../merge/merge-variants.js";
+import type { VariantKey } from "../keyspace/keyspace-page.js";
+import { mergeVariants } from "../merge/merge-variants.js";
 import type { BothStores, BoundCollection } from "../migration-context.js";
 import { type Ending, ended, setAside } from "../run/ending.js";
 import type { Finding, Findings } from "./findings.js";

@@ -1,9 +1,12 @@
 /** Looks a second time at what differed: only what stood still and no repair log explains is a difference. */
+import { stampOf } from "../../engine/difference.js";
+import type { KnownReject } from "../../stores/postgres/rejects.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
+import { refusedValue } from "../../strategy/set-aside.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { rest } from "../run/pace.js";
-import type { Finding } from "./findings.js";
-import { bytesOf, differenceOf, issueOf, lookAtBoth, type Pair, stampOf, stoodStill } from "./side-by-side.js";
+import type { Finding, SetAside } from "./findings.js";
+import { bytesOf, differenceOf, issueOf, lookAtBoth, type Pair, stoodStill } from "./side-by-side.js";
 
 interface Candidate {
   readonly finding: Finding;
@@ -21,12 +24,12 @@ export interface Suspect {
   readonly at: number;
 }
 
-/** What became of suspects; but for the findings, the names of their collections. */
+/** What became of suspects; of what passes and can't be told, the names of their collections. */
 export interface Settled {
   readonly findings: readonly Finding[];
   /** The same by now, moving, or explained by a repair log. */
   readonly passing: readonly string[];
-  readonly setAside: readonly string[];
+  readonly setAside: readonly SetAside[];
   /** The repair log was too long to be read: what it explains isn't known. */
   readonly inconclusive: readonly string[];
 }
@@ -103,20 +106,32 @@ export class SecondLook {
     return { findings, passing, setAside, inconclusive: logged === "all" ? [collection.name] : [] };
   }
 
-  /** A value that was set aside, and is still that value, is no difference: it is on its list. */
-  async #withoutRejects(collection: BoundCollection, candidates: readonly Candidate[]): Promise<[Finding[], string[]]> {
+  /** What was set aside, and still is what it was, is no difference: it is on its list. */
+  async #withoutRejects(
+    collection: BoundCollection,
+    candidates: readonly Candidate[],
+  ): Promise<[Finding[], SetAside[]]> {
     const rejects = await this.#context.evidence.knownRejects(
       collection.name,
       candidates.map(({ finding }) => finding.key),
     );
-    const isKnown = ({ finding, pair }: Candidate) => {
+    const findings: Finding[] = [];
+    const setAside: SetAside[] = [];
+    for (const { finding, pair } of candidates) {
       const known = rejects.get(finding.key);
-      // What Postgres decides is no less true for something odd in the mirror.
-      if (known === undefined || (this.#authority === "postgres" && pair.postgres.kind === "value")) return false;
-      return pair.redis.kind === "unreadable" || (bytesOf(pair.redis)?.equals(known ?? NOTHING) ?? false);
-    };
-    const findings = candidates.filter((candidate) => !isKnown(candidate)).map(({ finding }) => finding);
-    return [findings, candidates.filter(isKnown).map(() => collection.name)];
+      if (known && this.#explains(known, pair)) setAside.push({ collection: collection.name, reason: known.reason });
+      else findings.push(finding);
+    }
+    return [findings, setAside];
+  }
+
+  #explains(known: KnownReject, { redis, postgres }: Pair): boolean {
+    // What the mirror refused, and the authority still says: a value, a counter's sum, or a delete.
+    const mine = this.#authority === "redis" ? redis : postgres;
+    if (known.source === "drain" && isSame(refusedValue(mine), known.value)) return true;
+    // What Postgres decides is no less true for something odd in the mirror.
+    if (this.#authority === "postgres" && postgres.kind === "value") return false;
+    return redis.kind === "unreadable" || (bytesOf(redis)?.equals(known.value ?? NOTHING) ?? false);
   }
 
   /** Ids that either log has an entry of. */
@@ -129,6 +144,10 @@ export class SecondLook {
     if (logs.some((log) => log.length === LOG_LIMIT)) return "all";
     return new Set(logs.flat().map(({ id }) => id));
   }
+}
+
+function isSame(a: Buffer | null, b: Buffer | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b);
 }
 
 /** The later of the two servers' clocks. */

@@ -1,10 +1,10 @@
 /** Finds what stands under other spellings of an email and was never brought into its record or counter. */
+import { sumOf } from "../../engine/difference.js";
 import type { HeldCounter, HeldRecord } from "../../stores/store.js";
+import type { VariantKey } from "../keyspace/keyspace-page.js";
 import { digest, MergeMarker } from "../merge/merge-markers.js";
-import type { VariantKey } from "../merge/merge-variants.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
-import type { Finding } from "./findings.js";
-import { sumOf } from "./side-by-side.js";
+import type { Finding, SetAside } from "./findings.js";
 
 /** What is unmerged under a key, to be recognised at a second look. */
 export interface Unmerged {
@@ -29,7 +29,7 @@ export async function findUnmerged(context: BothStores, variants: readonly Varia
 export async function stillUnmerged(
   context: BothStores,
   first: readonly Unmerged[],
-): Promise<{ findings: Finding[]; variants: VariantKey[]; setAside: VariantKey[] }> {
+): Promise<{ findings: Finding[]; variants: VariantKey[]; setAside: SetAside[] }> {
   const before = new Map(first.map(({ variant, content }) => [variant.key, content]));
   const second = (
     await findUnmerged(
@@ -39,12 +39,12 @@ export async function stillUnmerged(
   ).filter(({ variant, content }) => before.get(variant.key) === content);
   const findings: Finding[] = [];
   const variants: VariantKey[] = [];
-  const setAside: VariantKey[] = [];
+  const setAside: SetAside[] = [];
   for (const { variant, value } of second) {
     const { collection, key, id } = variant;
     const known = (await context.evidence.knownRejects(collection.name, [key])).get(key);
-    if (known !== undefined && (value === null || known === null || known.equals(value))) {
-      setAside.push(variant);
+    if (known !== undefined && (value === null || known.value === null || known.value.equals(value))) {
+      setAside.push({ collection: collection.name, reason: known.reason });
       continue;
     }
     findings.push({ kind: "unmerged", collection: collection.name, id, key, redisStamp: null, postgresStamp: null });

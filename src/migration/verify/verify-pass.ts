@@ -3,12 +3,11 @@ import type { Reign } from "../../engine/term-view.js";
 import { FencedError } from "../../errors.js";
 import type { HeldCounter, HeldRecord, Page } from "../../stores/store.js";
 import type { KeySorter } from "../keyspace/key-sorter.js";
-import { type Listing, listPage } from "../keyspace/keyspace-page.js";
-import type { VariantKey } from "../merge/merge-variants.js";
+import { type Listing, listPage, type VariantKey } from "../keyspace/keyspace-page.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { type Pace, rest } from "../run/pace.js";
 import { type Patience, persist } from "../run/persist.js";
-import type { Finding, Findings } from "./findings.js";
+import type { Finding, Findings, SetAside } from "./findings.js";
 import { presentMoment, SecondLook, type Suspect } from "./second-look.js";
 import { look, lookAtBoth, type Pair } from "./side-by-side.js";
 import { findUnmerged, stillUnmerged, type Unmerged } from "./unmerged-variants.js";
@@ -61,7 +60,7 @@ export class VerifyPass {
       const began = performance.now();
       const at: string = cursor;
       const { listing, suspects, unmerged } = await this.#persist("Comparing", async () => {
-        const page = await listPage(this.#context, sorter, server, at, pageSize);
+        const page = await listPage(this.#context, sorter, server, at, { count: pageSize });
         const now = await presentMoment(this.#context);
         const found: Suspect[] = [];
         for (const [collection, ids] of [...page.records, ...page.counters]) {
@@ -144,24 +143,19 @@ export class VerifyPass {
     const odds = await this.#persist("Looking a second time", () => this.#oddFindings(odd));
     for (const name of settled.passing) findings.passing(name, 1);
     for (const name of settled.inconclusive) findings.inconclusive(name);
-    for (const name of [
-      ...settled.setAside,
-      ...variants.setAside.map(({ collection }) => collection.name),
-      ...odds.setAside,
-    ])
-      findings.setAside(name, 1);
+    for (const one of [...settled.setAside, ...variants.setAside, ...odds.setAside]) findings.setAside(one);
     const all = [...settled.findings, ...variants.findings, ...odds.findings];
     for (const finding of all) findings.add(finding);
     if (all.length > 0) await this.#persist("Repairing", () => onFindings(all, variants.variants));
   }
 
-  async #oddFindings(odd: readonly Listing["odd"][number][]): Promise<{ findings: Finding[]; setAside: string[] }> {
+  async #oddFindings(odd: readonly Listing["odd"][number][]): Promise<{ findings: Finding[]; setAside: SetAside[] }> {
     const findings: Finding[] = [];
-    const setAside: string[] = [];
+    const setAside: SetAside[] = [];
     for (const { key, collection } of odd) {
       const text = key.toString();
-      const known = await this.#context.evidence.knownRejects(collection.name, [text]);
-      if (known.has(text)) setAside.push(collection.name);
+      const known = (await this.#context.evidence.knownRejects(collection.name, [text])).get(text);
+      if (known) setAside.push({ collection: collection.name, reason: known.reason });
       else
         findings.push({
           kind: "undecodable",

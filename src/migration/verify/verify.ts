@@ -4,7 +4,7 @@ import type { Reign } from "../../engine/term-view.js";
 import { AuthorityUnavailableError, ConfigurationError, StrategyError } from "../../errors.js";
 import { checkSchema } from "../../schema/migrate.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
-import { setAside } from "../../strategy/handover.js";
+import { setAside } from "../../strategy/set-aside.js";
 import { readStatistics } from "../backfill/copy-statistics.js";
 import { KeySorter } from "../keyspace/key-sorter.js";
 import { ServerChangedError, serverOf } from "../keyspace/keyspace-page.js";
@@ -17,11 +17,13 @@ import {
   withRedis,
 } from "../migration-context.js";
 import { settledReign } from "../redis-authority.js";
-import { Pace, paceIssues } from "../run/pace.js";
-import { PATIENCE_MS, persist, toBegin } from "../run/persist.js";
+import { Pace } from "../run/pace.js";
+import { persist, toBegin } from "../run/persist.js";
 import { RateMeter } from "../run/progress.js";
+import { type RunOptions, resolveRun, runIssues } from "../run/run-options.js";
 import { type CollectionFindings, type Example, type FindingKind, Findings } from "./findings.js";
 import { Repair } from "./repair.js";
+import { takeBackSettled } from "./settled-rejects.js";
 import { AuthorityMovedError, VerifyPass, type VerifyPhase } from "./verify-pass.js";
 
 export interface VerifyProgress {
@@ -36,7 +38,7 @@ export interface VerifyProgress {
   readonly etaMs: number | null;
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends RunOptions {
   /** Names of the collections to compare. @default all */
   readonly collections?: readonly string[] | undefined;
   /** Makes the mirror equal to the authority where they differ. @default false */
@@ -45,12 +47,6 @@ export interface VerifyOptions {
   readonly showKeys?: boolean | undefined;
   /** Examples at most. @default 20 */
   readonly examples?: number | undefined;
-  /** Keys of a page, 1 to 5000. @default 500 */
-  readonly pageSize?: number | undefined;
-  /** Keys and rows a second at most. @default as fast as the stores can without suffering */
-  readonly rate?: number | undefined;
-  /** How long to wait for a store that is away. Milliseconds. @default 300_000 */
-  readonly patienceMs?: number | undefined;
   /** Ends the verify; nothing of it is recorded. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
@@ -72,7 +68,6 @@ export interface VerifyReport {
   readonly elapsedMs: number;
 }
 
-const PAGE_SIZE = 500;
 const EXAMPLES = 20;
 
 /**
@@ -84,14 +79,14 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
   const startedAt = new Date();
   const stores = withRedis(context);
   const collections = choose(context, options);
-  const patience = { signal: options.signal, patienceMs: options.patienceMs ?? PATIENCE_MS };
-  await persist("Reaching Postgres", toBegin(patience), () => checkSchema(context.postgres.store.sql));
-  const fence = await persist("Reaching Postgres", toBegin(patience), () =>
+  const run = resolveRun(options);
+  await persist("Reaching Postgres", toBegin(run), () => checkSchema(context.postgres.store.sql));
+  const fence = await persist("Reaching Postgres", toBegin(run), () =>
     context.postgres.attempt((store) => store.readFence(), PAGE_MS),
   );
   if (fence?.redisGivenUp) throw new StrategyError("Redis was given up, so there is nothing to compare Postgres with.");
   context.term.contradicted();
-  const reign = await persist("Settling the term", toBegin(patience), () => settledReign(stores));
+  const reign = await persist("Settling the term", toBegin(run), () => settledReign(stores));
 
   const findings = new Findings(
     collections.map(({ name }) => name),
@@ -101,10 +96,10 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
   const progress = await meter(stores, options);
   progress("drain", 0);
   for (const collection of collections)
-    await persist("Draining the repair logs", patience, () => drainBothWays(stores, collection, reign));
+    await persist("Draining the repair logs", run, () => drainBothWays(stores, collection, reign));
 
   const pass = new VerifyPass(stores, {
-    ...patience,
+    ...run,
     reign,
     server: serverOf(stores),
     sorter: new KeySorter({
@@ -114,8 +109,7 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
       planned: new Set(collections.map(({ name }) => name)),
     }),
     collections,
-    pageSize: options.pageSize ?? PAGE_SIZE,
-    pace: new Pace({ rate: options.rate }),
+    pace: new Pace(run),
     findings,
     onFindings: async (found, variants) => repair?.heal(found, variants),
     onPage: progress,
@@ -131,6 +125,8 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
       { cause: error },
     );
   }
+  for (const collection of collections)
+    await persist("Reading the rejects list", run, () => takeBackSettled(stores, collection, reign.authority));
   const statistics = await compareStatistics(stores, repair !== null && reign.authority === "redis");
   const report = findings.report();
   for (const [collection, { compared, differences, clean }] of Object.entries(report)) {
@@ -165,7 +161,7 @@ function choose(context: MigrationContext, options: VerifyOptions): readonly Bou
       ? []
       : [{ path: "collections", message: `there is no "${name}"; there are ${known.join(", ")}` }],
   );
-  issues.push(...paceIssues(options));
+  issues.push(...runIssues(options));
   if (names.length === 0) issues.push({ path: "collections", message: "at least one" });
   if (issues.length > 0) throw new ConfigurationError(issues);
   return context.collections.filter(({ name }) => names.includes(name));

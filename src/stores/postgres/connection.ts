@@ -11,6 +11,8 @@ export type { PostgresInput } from "./client-factory.js";
 export type { Parameter, Row } from "./lane.js";
 
 export interface ConnectionOptions {
+  /** SQL before each statement; each is then taken back, so that nothing of it stays. @default statements stay */
+  readonly rehearsal?: string | undefined;
   /** Connections for the store's statements. @default 10 */
   readonly max?: number;
   /** A connection that says nothing for this long while a statement waits is cut. Milliseconds. @default 30_000 */
@@ -49,7 +51,7 @@ export class PostgresConnection {
     const max = options.max ?? Number(clients.given.max ?? 10);
     this.#lanes = Array.from(
       { length: max },
-      () => new Lane((onSocket, onClose) => clients.open({ max: 1, once: true, onSocket, onClose })),
+      () => new Lane((onSocket, onClose) => clients.open({ max: 1, once: true, onSocket, onClose }), options.rehearsal),
     );
     this.#idle = [...this.#lanes].reverse();
     this.#side = renewedClient((onClose) =>
@@ -64,6 +66,11 @@ export class PostgresConnection {
   /** A client on connections of its own, for statements that aren't hot. It knows no array types: cast arrays from text. */
   get sql(): postgres.Sql {
     return this.#side.sql;
+  }
+
+  /** A client of one connection that is never made anew, so that no statement runs outside its transaction. Whoever asks ends it. */
+  dedicated(): postgres.Sql {
+    return this.#clients.open({ max: 1, once: true, onClose: () => {} });
   }
 
   /** One statement, prepared once for each connection. Rejects with the driver's error. */

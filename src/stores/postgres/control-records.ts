@@ -1,7 +1,8 @@
 /** What the control tables keep: runs of the migration, differences, decisions, and what was set aside. */
-import { createHash } from "node:crypto";
 import type { PendingQuery, Row, Sql } from "postgres";
 import type { CollectionEvidence, Decision, Evidence, Rejected } from "../evidence.js";
+import * as rejects from "./rejects.js";
+import { storableText } from "./storable-text.js";
 
 /** What a run of the backfill was asked to do. A run goes on only from one that was asked for the same. */
 export interface BackfillPlan {
@@ -9,7 +10,15 @@ export interface BackfillPlan {
   readonly [detail: string]: unknown;
 }
 
-export type BackfillState = "running" | "stopped" | "finished" | "abandoned";
+export type BackfillState = "running" | "stopped" | "finished" | "abandoned" | "undone";
+
+/** A run that hasn't come to its end. */
+export interface OpenBackfill {
+  readonly id: string;
+  readonly server: string;
+  readonly plan: BackfillPlan;
+  readonly startedAt: Date;
+}
 
 export type BackfillRun = NonNullable<Awaited<ReturnType<ControlRecords["lastBackfill"]>>>;
 export type VerifyRun = Awaited<ReturnType<ControlRecords["lastVerifies"]>>[number];
@@ -24,10 +33,6 @@ export interface TimeseriesRow {
   readonly original: string;
 }
 
-const BATCH = 500; // Rows of one statement.
-/** Of a key in the rejects list; a B-tree entry holds about 2700 bytes. Characters. */
-const MAX_KEY = 600;
-
 export class ControlRecords implements Evidence {
   readonly #sql: Sql;
 
@@ -40,8 +45,9 @@ export class ControlRecords implements Evidence {
       SELECT backfill.at AS backfilled, verify.at AS verified, coalesce(verify.clean, false) AS clean,
         (SELECT count(DISTINCT (d.kind, d.key_hash)) FROM dual_write_divergence d
           WHERE d.collection = ${collection}::text AND d.at > coalesce(verify.started, '-infinity'))::float8 AS divergences,
-        (SELECT count(*) FROM dual_write_rejects r WHERE r.collection = ${collection}::text)::float8 AS rejects
-      FROM (SELECT 1) one
+        coalesce(rejects.total, 0)::float8 AS rejects, coalesce(rejects.refused, 0)::float8 AS refused
+      FROM (SELECT count(*) AS total, count(*) FILTER (WHERE r.source = 'drain') AS refused FROM dual_write_rejects r
+        WHERE r.collection = ${collection}::text AND r.source <> 'repair') rejects
       LEFT JOIN LATERAL (SELECT extract(epoch FROM b.finished_at)::float8 * 1000 AS at FROM dual_write_backfill_runs b
         WHERE b.state = 'finished' AND b.plan -> 'collections' ? ${collection}::text ORDER BY b.finished_at DESC LIMIT 1) backfill ON true
       LEFT JOIN LATERAL (SELECT extract(epoch FROM v.finished_at)::float8 * 1000 AS at, v.started_at AS started, v.clean FROM dual_write_verify_runs v
@@ -52,6 +58,7 @@ export class ControlRecords implements Evidence {
       verifiedClean: row?.clean === true,
       divergencesSinceVerify: Number(row?.divergences ?? 0),
       rejects: Number(row?.rejects ?? 0),
+      refused: Number(row?.refused ?? 0),
     };
   }
 
@@ -79,54 +86,34 @@ export class ControlRecords implements Evidence {
 
   async forcedPassage(strategy: string): Promise<{ reason: string; at: Date } | null> {
     const [row] = await this.#sql<Record<string, unknown>[]>`
-      SELECT reason, extract(epoch FROM at)::float8 * 1000 AS at FROM dual_write_decisions
-      WHERE what = 'forced-passage' AND strategy = ${strategy} AND at > now() - interval '1 day' ORDER BY id DESC LIMIT 1`;
+      SELECT p.reason, extract(epoch FROM p.at)::float8 * 1000 AS at FROM dual_write_decisions p
+      WHERE p.what = 'forced-passage' AND p.strategy = ${strategy} AND p.at > now() - interval '1 day'
+        AND NOT EXISTS (SELECT FROM dual_write_decisions h WHERE h.what = 'handover' AND h.strategy = p.strategy AND h.id > p.id)
+      ORDER BY p.id DESC LIMIT 1`;
     return row ? { reason: String(row.reason ?? ""), at: new Date(Number(row.at)) } : null;
   }
 
-  async setAside(rejected: Rejected): Promise<void> {
-    await this.setAsideAll([rejected]);
+  setAside(rejected: Rejected): Promise<void> {
+    return rejects.setAside(this.#sql, [rejected]);
   }
-
   /** One row for each key; what is set aside again is counted as another attempt. */
-  async setAsideAll(rejects: readonly Rejected[]): Promise<void> {
-    const distinct = new Map(rejects.map((one) => [`${one.collection}\0${rejectKey(one.key)}`, one]));
-    const rows = [...distinct.values()].map(({ collection, key, reason, value, source }) => {
-      return { collection, key: rejectKey(key), reason: storableText(reason), value, source };
-    });
-    for (let from = 0; from < rows.length; from += BATCH) {
-      await this.#sql`
-        INSERT INTO dual_write_rejects ${this.#sql(rows.slice(from, from + BATCH), "collection", "key", "reason", "value", "source")}
-        ON CONFLICT (collection, key) DO UPDATE
-          SET reason = excluded.reason, value = excluded.value, source = excluded.source, attempts = dual_write_rejects.attempts + 1`;
-    }
+  setAsideAll(all: readonly Rejected[]): Promise<void> {
+    return rejects.setAside(this.#sql, all);
   }
-
-  async takeBack(collection: string, key: string): Promise<void> {
-    await this.takeBackAll(collection, [key]);
+  takeBack(collection: string, key: string): Promise<void> {
+    return rejects.takeBack(this.#sql, collection, [key]);
   }
-
-  async takeBackAll(collection: string, keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
-    await this.#sql`
-      DELETE FROM dual_write_rejects WHERE collection = ${collection} AND source <> 'repair'
-        AND key IN (SELECT jsonb_array_elements_text(${JSON.stringify(keys.map(rejectKey))}::text::jsonb))`;
+  takeBackAll(collection: string, keys: readonly string[]): Promise<void> {
+    return rejects.takeBack(this.#sql, collection, keys);
   }
-
-  /** The values of those of these keys that are set aside, but for what a repair replaced: that was valid. */
-  async knownRejects(collection: string, keys: readonly string[]): Promise<Map<string, Buffer | null>> {
-    if (keys.length === 0) return new Map();
-    const rows = await this.#sql<{ key: string; value: Buffer | null }[]>`
-      SELECT key, value FROM dual_write_rejects WHERE collection = ${collection} AND source <> 'repair'
-        AND key IN (SELECT jsonb_array_elements_text(${JSON.stringify(keys.map(rejectKey))}::text::jsonb))`;
-    const known = new Map(rows.map(({ key, value }) => [key, value]));
-    const found = keys.filter((key) => known.has(rejectKey(key)));
-    return new Map(found.map((key) => [key, known.get(rejectKey(key)) ?? null]));
+  knownRejects(collection: string, keys: readonly string[]): Promise<Map<string, rejects.KnownReject>> {
+    return rejects.knownRejects(this.#sql, collection, keys);
   }
-
-  async rejectCount(): Promise<number> {
-    const [row] = await this.#sql<{ count: number }[]>`SELECT count(*)::float8 AS count FROM dual_write_rejects`;
-    return row?.count ?? 0;
+  pageRejects(collection: string, after: number, limit: number): Promise<rejects.RejectRow[]> {
+    return rejects.pageRejects(this.#sql, collection, after, limit);
+  }
+  rejectCount(): Promise<number> {
+    return rejects.rejectCount(this.#sql);
   }
 
   async startBackfill(run: {
@@ -159,10 +146,34 @@ export class ControlRecords implements Evidence {
 
   /** Runs that nobody has ended, whatever they were asked for. */
   async unfinishedBackfills(): Promise<string[]> {
-    const rows = await this.#sql<
-      { id: string }[]
-    >`SELECT id::text AS id FROM dual_write_backfill_runs WHERE finished_at IS NULL`;
-    return rows.map(({ id }) => id);
+    return (await this.openBackfills()).map(({ id }) => id);
+  }
+
+  /** The same, with what they were asked for; the oldest first. */
+  async openBackfills(): Promise<OpenBackfill[]> {
+    const rows = await this.#sql<Record<string, unknown>[]>`
+      SELECT id::text AS id, server, plan::text AS plan, extract(epoch FROM started_at)::float8 * 1000 AS started
+      FROM dual_write_backfill_runs WHERE finished_at IS NULL ORDER BY started_at, id`;
+    return rows.map((row) => ({
+      id: String(row.id),
+      server: String(row.server),
+      plan: JSON.parse(String(row.plan)) as BackfillPlan,
+      startedAt: new Date(Number(row.started)),
+    }));
+  }
+
+  /** What a run was asked for and what became of it. */
+  async findBackfill(id: string): Promise<{ state: BackfillState; plan: BackfillPlan } | null> {
+    const [row] = await this.#sql<Record<string, unknown>[]>`
+      SELECT state, plan::text AS plan FROM dual_write_backfill_runs WHERE id::text = ${id} AND direction = 'forward'`;
+    return row ? { state: row.state as BackfillState, plan: JSON.parse(String(row.plan)) as BackfillPlan } : null;
+  }
+
+  /** Finished runs are no evidence any more for these collections. */
+  async retractBackfills(collections: readonly string[]): Promise<void> {
+    await this.#sql`
+      UPDATE dual_write_backfill_runs SET state = 'undone' WHERE state = 'finished'
+        AND plan -> 'collections' ?| ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(collections)}::text::jsonb))`;
   }
 
   lastBackfill() {
@@ -209,7 +220,8 @@ export class ControlRecords implements Evidence {
       WHERE d.at > coalesce((SELECT max(v.started_at) FROM dual_write_verify_runs v WHERE v.collection = d.collection AND v.finished_at IS NOT NULL), '-infinity')
       GROUP BY d.collection, d.kind ORDER BY d.collection, d.kind`;
     const rejects = await this.#sql<CollectionCount[]>`
-      SELECT collection, source AS kind, count(*)::float8 AS count FROM dual_write_rejects GROUP BY collection, source ORDER BY collection, source`;
+      SELECT collection, left(reason, 500) AS kind, count(*)::float8 AS count FROM dual_write_rejects
+      GROUP BY collection, left(reason, 500) ORDER BY collection, count(*) DESC`;
     return { divergences: [...divergences], rejects: [...rejects] };
   }
 
@@ -229,18 +241,6 @@ export class ControlRecords implements Evidence {
       TimeseriesRow[]
     >`SELECT metric, bucket, value::text AS value, original FROM analytics_timeseries ORDER BY metric, bucket`;
   }
-}
-
-/** Postgres refuses U+0000 in text, and UTF-8 has no form for a lone surrogate. */
-function storableText(text: string): string {
-  return text.replace(/[\0\p{Surrogate}]/gu, "\ufffd");
-}
-
-/** A key as the rejects list has it: what can't be stored or indexed is cut, and told apart by a hash. */
-function rejectKey(key: string): string {
-  const text = storableText(key);
-  if (text === key && key.length <= MAX_KEY) return key;
-  return `${text.slice(0, MAX_KEY)}…${createHash("sha256").update(key).digest("hex").slice(0, 16)}`;
 }
 
 function dateOf(ms: unknown): Date | null {

@@ -52,6 +52,7 @@ export async function addToCounters(
     adds,
     (part) => decideAdds(context, collection, term, part),
     (reason): CounterAddResult => ({ kind: "rejected", reason }),
+    ({ operationId }) => operationId,
   );
 }
 

@@ -23,6 +23,7 @@ export async function afterWriting<T>(rest: () => Promise<T>): Promise<T> {
 
 interface DriverError {
   readonly code?: string;
+  readonly severity?: string;
   readonly syscall?: string;
   readonly message?: string;
   readonly cause?: unknown;
@@ -50,8 +51,8 @@ const TRANSIENT_CODES = [
   "ENOENT", // a Unix socket that isn't there yet
 ];
 
-/** Of the data, not of the server: data exceptions, broken constraints, values too large for an index or too deep. */
-const REFUSAL_CLASSES = ["22", "23", "54"];
+/** Of the data, not of the server: data exceptions, broken constraints, values too large or too deep, a trigger's own error. */
+const REFUSAL_CLASSES = ["22", "23", "54", "P0"];
 
 const NOT_SENT_CODES = ["CONNECTION_ENDED", "CONNECT_TIMEOUT", "ECONNREFUSED"];
 /** Errors of looking a server up or connecting to it; with another `syscall` the connection stood. */
@@ -61,6 +62,9 @@ const NOT_SENT_STATES = /^(57P03|53300|28...|3D000)$/;
 /** The server may have committed before it ended the connection. */
 const AMBIGUOUS_STATES = /^(08...|40003|57P0[1-5])$/;
 
+/** A full disk, a standby, a lock that others hold, a transaction that lost against others. */
+const REFUSES_WRITES = /^(53100|25006|55P03|40001|40P01)$/;
+
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
 /** The same call may succeed a moment later. */
@@ -68,7 +72,14 @@ export function isTransient(error: unknown): boolean {
   const { code } = driverError(error);
   if (code === undefined) return false;
   if (TRANSIENT_CODES.includes(code)) return true;
+  if (endedByFault(error)) return true;
   return isState(code) && (TRANSIENT_CLASSES.includes(code.slice(0, 2)) || TRANSIENT_STATES.includes(code));
+}
+
+/** The server is there and answers, but takes no writes, or not this one, at the moment. */
+export function postgresRefusesWrites(error: unknown): boolean {
+  const { code } = driverError(error);
+  return code !== undefined && isState(code) && REFUSES_WRITES.test(code);
 }
 
 /** The call certainly never reached the server. False: it may have. */
@@ -85,7 +96,7 @@ export function wasNotApplied(error: unknown): boolean {
   if (error instanceof PartlyDoneError) return false;
   if (wasNotSent(error)) return true;
   const { code } = driverError(error);
-  return code !== undefined && isState(code) && !AMBIGUOUS_STATES.test(code);
+  return code !== undefined && isState(code) && !AMBIGUOUS_STATES.test(code) && !endedByFault(error);
 }
 
 /** Why the server refuses the data for good, without the data itself; null for any other error. */
@@ -101,6 +112,12 @@ export function refusalReason(error: unknown): string | null {
 export function endsConnection(error: unknown): boolean {
   const { code, severity } = error as { code?: string; severity?: string };
   return code === undefined || !isState(code) || severity === "FATAL" || severity === "PANIC";
+}
+
+/** The server met a fault of its own and ended the session: a full disk at its start says so, too. It says nothing of the statement. */
+function endedByFault(error: unknown): boolean {
+  const { code = "", severity = "" } = driverError(error);
+  return code.startsWith("XX") && (severity === "FATAL" || severity === "PANIC");
 }
 
 /** Another row has the value of a unique column. */

@@ -21,12 +21,15 @@ interface OpenLane {
 
 export class Lane {
   readonly #openClient: OpenClient;
+  /** Runs before each statement, which is then taken back; undefined: statements stay. */
+  readonly #rehearsal: string | undefined;
   #open: OpenLane | undefined;
   /** Since when the running statement's connection has been silent; undefined while none runs. */
   #silence: { readonly since: number; readonly bytesRead: number } | undefined;
 
-  constructor(openClient: OpenClient) {
+  constructor(openClient: OpenClient, rehearsal?: string) {
     this.#openClient = openClient;
+    this.#rehearsal = rehearsal;
   }
 
   get isOpen(): boolean {
@@ -39,7 +42,8 @@ export class Lane {
     const open = this.#open;
     this.#silence = { since: performance.now(), bytesRead: open.socket?.bytesRead ?? 0 };
     try {
-      return await open.sql.unsafe(text, parameters as Parameter[], { prepare: true }).values();
+      const run = () => open.sql.unsafe(text, parameters as Parameter[], { prepare: true }).values();
+      return await (this.#rehearsal === undefined ? run() : rehearse(open.sql, this.#rehearsal, run));
     } catch (error) {
       if (this.#open === open && endsConnection(error)) this.discard();
       throw error;
@@ -83,5 +87,15 @@ export class Lane {
       },
     );
     return open as OpenLane;
+  }
+}
+
+/** The answer is the real one, and nothing of the statement stays. */
+async function rehearse(sql: postgres.Sql, prelude: string, run: () => Promise<Row[]>): Promise<Row[]> {
+  await sql.unsafe(`BEGIN; ${prelude}`);
+  try {
+    return await run();
+  } finally {
+    await sql.unsafe("ROLLBACK");
   }
 }

@@ -1,5 +1,6 @@
 /** Postgres as one of the two stores: rows with versioned states, repair log, fence and leases. A table of contents; the work is in the files beside it. */
 import type { Sql } from "postgres";
+import { coalesced, type HotCalls } from "../coalescing/coalesced.js";
 import type { Collection, CounterCollection, RecordCollection } from "../collection.js";
 import type { PostgresSide } from "../sides.js";
 import type {
@@ -33,16 +34,33 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   readonly postgres: PostgresInput;
   /** Entries a collection's repair log holds before it becomes one mark. @default 1_000_000 */
   readonly logLimit?: number;
+  /** Gathers calls that are under way at once into few round trips. @default true */
+  readonly coalesce?: boolean;
 }
 
 export class PostgresStore implements PostgresSide {
   readonly name = "postgres";
   readonly #context: PostgresContext;
+  readonly #hot: HotCalls;
+  readonly #options: PostgresStoreOptions;
 
   /** Connects at the first call. An unreachable server is no error here: calls fail until it answers. */
-  constructor({ postgres, logLimit = 1_000_000, ...options }: PostgresStoreOptions) {
+  constructor(given: PostgresStoreOptions) {
+    const { postgres, logLimit = 1_000_000, coalesce = true, ...options } = given;
+    this.#options = given;
     const connection = new PostgresConnection(postgres, options);
-    this.#context = { connection, logBound: new LogBound(connection, logLimit) };
+    const context = { connection, logBound: new LogBound(connection, logLimit) };
+    const hot: HotCalls = {
+      readRecords: (...call) => records.readRecords(context, ...call),
+      writeRecords: (...call) => records.writeRecords(context, ...call),
+      applyRecords: (...call) => records.applyRecords(context, ...call),
+      readCounters: (...call) => counters.readCounters(context, ...call),
+      addToCounters: (...call) => counters.addToCounters(context, ...call),
+      applyCounters: (...call) => counters.applyCounters(context, ...call),
+    };
+    this.#context = context;
+    // A statement changes a row once at most.
+    this.#hot = coalesce ? coalesced(hot, { sameIdTwice: false }) : hot;
   }
 
   /** As the Redis store is made, which has something to wait for. */
@@ -54,7 +72,7 @@ export class PostgresStore implements PostgresSide {
     collection: RecordCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldRecord[] }> {
-    return records.readRecords(this.#context, collection, ids);
+    return this.#hot.readRecords(collection, ids);
   }
   /** Nobody bypasses the library here, so there is nothing to adopt. */
   inspectRecords(
@@ -68,14 +86,14 @@ export class PostgresStore implements PostgresSide {
     term: number,
     writes: readonly RecordWrite[],
   ): Promise<Fenced<RecordWriteResult>> {
-    return records.writeRecords(this.#context, collection, term, writes);
+    return this.#hot.writeRecords(collection, term, writes);
   }
   applyRecords(
     collection: RecordCollection,
     term: number,
     states: readonly records.StateOf[],
   ): Promise<Fenced<ApplyResult>> {
-    return records.applyRecords(this.#context, collection, term, states);
+    return this.#hot.applyRecords(collection, term, states);
   }
   findByIndex(
     collection: RecordCollection,
@@ -89,7 +107,7 @@ export class PostgresStore implements PostgresSide {
     collection: CounterCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldCounter[] }> {
-    return counters.readCounters(this.#context, collection, ids);
+    return this.#hot.readCounters(collection, ids);
   }
   inspectCounters(
     collection: CounterCollection,
@@ -102,14 +120,14 @@ export class PostgresStore implements PostgresSide {
     term: number,
     adds: readonly CounterAdd[],
   ): Promise<Fenced<CounterAddResult>> {
-    return counters.addToCounters(this.#context, collection, term, adds);
+    return this.#hot.addToCounters(collection, term, adds);
   }
   applyCounters(
     collection: CounterCollection,
     term: number,
     states: readonly counters.StateOf[],
   ): Promise<Fenced<ApplyResult>> {
-    return counters.applyCounters(this.#context, collection, term, states);
+    return this.#hot.applyCounters(collection, term, states);
   }
 
   readLog(collection: Collection, limit: number): Promise<LogEntry[]> {
@@ -125,6 +143,12 @@ export class PostgresStore implements PostgresSide {
   }
   clearOverflow(collection: Collection): Promise<void> {
     return logs.clearOverflow(this.#context.connection, collection.name);
+  }
+  takeOverflow(collection: Collection, token: string): Promise<void> {
+    return logs.takeOverflow(this.#context.connection, collection.name, token);
+  }
+  settleOverflow(collection: Collection, token: string): Promise<void> {
+    return logs.settleOverflow(this.#context.connection, collection.name, token);
   }
 
   readFence(): Promise<Fence | null> {
@@ -191,6 +215,14 @@ export class PostgresStore implements PostgresSide {
   /** The raw client, for control tables and the migration's own reading. */
   get sql(): Sql {
     return this.#context.connection.sql;
+  }
+  /** The same database, but nothing that is done to it stays. `fence`: what it is taken to have, if it has none. Whoever asks closes it. */
+  rehearsal(fence: Fence | null): PostgresStore {
+    return new PostgresStore({ ...this.#options, rehearsal: fence ? fences.createFenceSql(fence) : "" });
+  }
+  /** A client of one connection of its own, for a long transaction. Whoever asks ends it. */
+  dedicated(): Sql {
+    return this.#context.connection.dedicated();
   }
   close(): Promise<void> {
     return this.#context.connection.close();

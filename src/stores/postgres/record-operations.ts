@@ -49,6 +49,7 @@ export function writeRecords(
     (write): PreparedWrite => ({ write, cells: projectedCells(collection, write.id, write.bytes) }),
     (batch) => decideWrites(context, collection, term, batch),
     (reason): RecordWriteResult => ({ kind: "rejected", reason }),
+    ({ operationId }) => operationId,
   );
 }
 

@@ -95,14 +95,14 @@ export async function memoryLost(context: RedisContext): Promise<"no" | "some" |
 }
 
 export async function claimMemory(context: RedisContext, claim: MemoryClaim): Promise<Fence> {
-  const runId = context.connection.runId;
-  const text = formatFence({ ...claim, runId, exceptions: [] });
-  return portFence(await context.connection.script("dwClaimMemory", [controlKeys.fence], [text, runId, claim.term]));
+  const { term, role, complete, agreed } = claim;
+  const args = [term, role, context.connection.runId, complete ? 1 : 0, agreed ? 1 : 0];
+  return portFence(await context.connection.script("dwClaimMemory", [controlKeys.fence], args));
 }
 
 export async function lastFence(context: RedisContext): Promise<LastFence | null> {
   const fence = parseFence(await context.connection.client.get(controlKeys.fence));
-  return fence && { term: fence.term, role: fence.role, bareTrusted: fence.bareTrusted };
+  return fence && { term: fence.term, role: fence.role };
 }
 
 export async function setCompleteInTerm(context: RedisContext, term: number): Promise<boolean> {

@@ -27,8 +27,16 @@ const TRANSIENT_CODES = [
   "EHOSTUNREACH",
   "ENETUNREACH",
 ];
+/** Of a server that answers and takes no writes: a replica, a full one, one that can't keep them. */
+const REFUSES_WRITES = ["READONLY", "OOM", "MISCONF", "NOREPLICAS"];
 /** Refused by the server before anything was executed. */
-const NOT_EXECUTED = ["LOADING", "READONLY", "MASTERDOWN", "OOM", "MISCONF", "NOREPLICAS", "Stream isn't writeable"];
+const NOT_EXECUTED = ["LOADING", "MASTERDOWN", ...REFUSES_WRITES, "Stream isn't writeable"];
+
+/** The server is there and answers, but takes no writes at the moment. */
+export function redisRefusesWrites(error: unknown): boolean {
+  const { message = "" } = error as { message?: string };
+  return REFUSES_WRITES.some((text) => message.includes(text));
+}
 
 /** The same call may succeed a moment later. */
 export function isTransientRedisError(error: unknown): boolean {

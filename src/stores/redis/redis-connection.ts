@@ -88,6 +88,11 @@ export class RedisConnection {
     return this.#client;
   }
 
+  /** Another client for the same server, which isn't connected yet and asks nothing of it by itself. */
+  beside(): Redis {
+    return this.#client.duplicate({ retryStrategy: () => null, enableReadyCheck: false });
+  }
+
   /** Runs a script; replies are Buffers. @throws NotConnectedError */
   script(name: ScriptName, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<unknown> {
     const call = (this.client as unknown as Record<string, ScriptCall>)[`${name}Buffer`] as ScriptCall;

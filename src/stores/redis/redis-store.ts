@@ -1,4 +1,5 @@
 /** Redis as one of the two stores: legacy keys, companions, repair logs, fence and leases. A table of contents; the work is in the files beside it. */
+import { coalesced, type HotCalls } from "../coalescing/coalesced.js";
 import type { Collection, CounterCollection, RecordCollection } from "../collection.js";
 import type { LastFence, MemoryClaim, RedisSide } from "../sides.js";
 import type { CounterState, RecordState } from "../state.js";
@@ -23,41 +24,54 @@ export interface RedisStoreOptions {
   readonly redis: RedisInput;
   /** Entries a collection's repair log holds before it becomes one mark. @default 1_000_000 */
   readonly logLimit?: number;
+  /** Gathers calls that are under way at once into few round trips. @default true */
+  readonly coalesce?: boolean;
 }
 
 export class RedisStore implements RedisSide {
   readonly name = "redis";
   readonly #context: RedisContext;
+  readonly #hot: HotCalls;
 
-  private constructor(context: RedisContext) {
+  private constructor(context: RedisContext, coalesce: boolean) {
     this.#context = context;
+    const hot: HotCalls = {
+      readRecords: (...call) => records.readRecords(context, ...call),
+      writeRecords: (...call) => records.writeRecords(context, ...call),
+      applyRecords: (...call) => records.applyRecords(context, ...call),
+      readCounters: (...call) => counters.inspectCounters(context, ...call),
+      addToCounters: (...call) => counters.addToCounters(context, ...call),
+      applyCounters: (...call) => counters.applyCounters(context, ...call),
+    };
+    // A script goes through its records one after another.
+    this.#hot = coalesce ? coalesced(hot, { sameIdTwice: true }) : hot;
   }
 
   /** Begins to connect. An unreachable server is no error here: calls fail until it answers. */
   static async connect(options: RedisStoreOptions): Promise<RedisStore> {
     const connection = new RedisConnection(options.redis);
     await connection.start();
-    return new RedisStore({ connection, logLimit: options.logLimit ?? 1_000_000 });
+    return new RedisStore({ connection, logLimit: options.logLimit ?? 1_000_000 }, options.coalesce ?? true);
   }
 
   readRecords(
     collection: RecordCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldRecord[] }> {
-    return records.readRecords(this.#context, collection, ids);
+    return this.#hot.readRecords(collection, ids);
   }
   inspectRecords(collection: RecordCollection, ids: readonly string[], adopt?: Adopt) {
     return records.inspectRecords(this.#context, collection, ids, adopt);
   }
   writeRecords(collection: RecordCollection, term: number, writes: readonly RecordWrite[]) {
-    return records.writeRecords(this.#context, collection, term, writes);
+    return this.#hot.writeRecords(collection, term, writes);
   }
   applyRecords(
     collection: RecordCollection,
     term: number,
     states: readonly { readonly id: string; readonly state: RecordState }[],
   ) {
-    return records.applyRecords(this.#context, collection, term, states);
+    return this.#hot.applyRecords(collection, term, states);
   }
   findByIndex(collection: RecordCollection, index: string, value: string) {
     return records.findByIndex(this.#context, collection, index, value);
@@ -78,20 +92,20 @@ export class RedisStore implements RedisSide {
     collection: CounterCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldCounter[] }> {
-    return counters.inspectCounters(this.#context, collection, ids);
+    return this.#hot.readCounters(collection, ids);
   }
   inspectCounters(collection: CounterCollection, ids: readonly string[], adopt?: Adopt) {
     return counters.inspectCounters(this.#context, collection, ids, adopt);
   }
   addToCounters(collection: CounterCollection, term: number, adds: readonly CounterAdd[]) {
-    return counters.addToCounters(this.#context, collection, term, adds);
+    return this.#hot.addToCounters(collection, term, adds);
   }
   applyCounters(
     collection: CounterCollection,
     term: number,
     states: readonly { readonly id: string; readonly state: CounterState }[],
   ) {
-    return counters.applyCounters(this.#context, collection, term, states);
+    return this.#hot.applyCounters(collection, term, states);
   }
 
   readLog(collection: Collection, limit: number): Promise<LogEntry[]> {

@@ -31,6 +31,8 @@ describe("an error", () => {
     ["an administrator's shutdown", error({ code: "57P01" }), true, false, false],
     ["a statement timeout", error({ code: "57014" }), true, false, true],
     ["a standby", error({ code: "25006" }), true, false, true],
+    ["a fault that ended the session", error({ code: "XX000", severity: "FATAL" }), true, false, false],
+    ["a fault within a statement", error({ code: "XX000", severity: "ERROR" }), false, false, true],
     ["a missing table", error({ code: "42P01" }), false, false, true],
     ["a broken constraint", error({ code: "23505" }), false, false, true],
     ["one of JavaScript's", new TypeError("message"), false, false, false],

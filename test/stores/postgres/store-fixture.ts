@@ -148,7 +148,11 @@ export function useStore(): () => Fixture {
     const sql = postgres(database.url, { max: 8, onnotice: () => {} });
     await applySchema(sql);
     await sql.unsafe(TABLES);
-    fixture = { sql, url: database.url, store: await PostgresStore.connect({ postgres: database.url }) };
+    fixture = {
+      sql,
+      url: database.url,
+      store: await PostgresStore.connect({ postgres: database.url, coalesce: false }),
+    };
   });
   beforeEach(async () => {
     const { sql, store } = fixture;

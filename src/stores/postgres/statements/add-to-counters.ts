@@ -38,8 +38,8 @@ export function addToCountersStatement(
 }
 
 /**
- * Promises: nothing unless the fence admits it; nothing at all while one counter may stand in the other store only (incomplete,
- * not compared, no row); for each other increment nothing if its operation is remembered, else the Postgres part grows by it,
+ * Promises: nothing unless the fence admits it; nothing of an operation while one of its counters may stand in the other store only
+ * (incomplete, not compared, no row); for each other increment nothing if its operation is remembered, else the Postgres part grows by it,
  * with stamp and log entry, all or none. An expired row begins a new generation.
  *
  * Like for records, what a concurrent writer could upset is decided on the newest row, locked, by DO UPDATE. Each of its
@@ -72,14 +72,13 @@ function addToCountersSql(layout: TableLayout, present: readonly number[], sums:
       WITH ORDINALITY i(id, operation, by, ttl, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), doubt AS MATERIALIZED (
-    SELECT NOT g.whole AND EXISTS (
-      SELECT FROM input i WHERE NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type})) AS suspect
-    FROM gate g
+    SELECT coalesce(array_agg(i.operation), '{}') AS operations FROM gate g, input i
+    WHERE NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type})
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
       g.base + 2 * (i.n - 1), ${toTimestamp("(g.micros / 1000 + i.ttl)")}, ARRAY[i.operation], g.base + 2 * (i.n - 1), 0, i.by
-    FROM gate g, doubt d, input i WHERE NOT d.suspect ORDER BY i.id COLLATE "C"
+    FROM gate g, doubt d, input i WHERE i.operation <> ALL (d.operations) ORDER BY i.id COLLATE "C"
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, `excluded.${sync.syncPostgresPart}`, sum)},`).join(" ")}
       ${sync.syncStamp} = ${stamp},
@@ -93,7 +92,7 @@ function addToCountersSql(layout: TableLayout, present: readonly number[], sums:
   ), done AS (
     SELECT i.n, i.id, w.${sync.syncStamp} AS stamp FROM input i JOIN written w ON w.${id.name} = i.id::${id.type}
   ), ${repairLogSql("done", "$2::text", "$3::int")}
-  SELECT ${GATE_COLUMNS}, d.suspect, i.n, ${counterStateColumns(layout, "w")}
+  SELECT ${GATE_COLUMNS}, i.operation = ANY (d.operations), i.n, ${counterStateColumns(layout, "w")}
   FROM gate g CROSS JOIN doubt d LEFT JOIN (input i LEFT JOIN written w ON w.${id.name} = i.id::${id.type}) ON true`;
 }
 

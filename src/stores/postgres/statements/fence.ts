@@ -21,6 +21,11 @@ export async function createFence(connection: PostgresConnection, fence: Fence):
   ]);
 }
 
+/** For a rehearsal, which is taken back at once. No effect where a fence stands. */
+export function createFenceSql({ term, role, complete }: Fence): string {
+  return `SELECT dual_write_create_fence(${Math.trunc(term)}, '${role}', ${complete}, false)`;
+}
+
 export async function closeFence(connection: PostgresConnection, term: number): Promise<boolean> {
   return only(await connection.run("SELECT dual_write_close_fence($1::bigint)", [term])) === true;
 }

@@ -40,7 +40,7 @@ const STATUS = `SELECT
   (SELECT count(*) FROM dual_write_log WHERE collection = $1::text),
   (SELECT greatest(0, extract(epoch FROM clock_timestamp() - logged_at) * 1000)::bigint
     FROM dual_write_log WHERE collection = $1::text ORDER BY stamp LIMIT 1),
-  EXISTS (SELECT FROM dual_write_log_overflow WHERE collection = $1::text)`;
+  EXISTS (SELECT FROM dual_write_log_overflow WHERE split_part(collection, ':', 1) = $1::text)`;
 
 export async function logStatus(connection: PostgresConnection, collection: string): Promise<LogStatus> {
   const [[entries, lagMs, overflowed] = []] = await connection.run(STATUS, [collection]);
@@ -49,5 +49,28 @@ export async function logStatus(connection: PostgresConnection, collection: stri
 
 /** A write that finds the log full from now on marks it again. */
 export async function clearOverflow(connection: PostgresConnection, collection: string): Promise<void> {
-  await connection.run("DELETE FROM dual_write_log_overflow WHERE collection = $1::text", [collection]);
+  await connection.run("DELETE FROM dual_write_log_overflow WHERE split_part(collection, ':', 1) = $1::text", [
+    collection,
+  ]);
+}
+
+/**
+ * The mark, and what an earlier copy didn't come to the end of, becomes `collection:token`, so that the next write that is left out
+ * makes a mark of its own. Waits for the writes in flight, as a change of the fence does: one that found the mark standing has left
+ * no other. A mark that one of them made meanwhile isn't seen, and stands.
+ */
+const TAKE_OVERFLOW = `WITH locked AS MATERIALIZED (
+  SELECT dual_write_lock_fence()
+), taken AS (
+  DELETE FROM dual_write_log_overflow o USING locked WHERE split_part(o.collection, ':', 1) = $1::text RETURNING o.since
+)
+INSERT INTO dual_write_log_overflow (collection, since) SELECT $1::text || ':' || $2::text, min(t.since) FROM taken t HAVING count(*) > 0
+ON CONFLICT (collection) DO NOTHING`;
+
+export async function takeOverflow(connection: PostgresConnection, collection: string, token: string): Promise<void> {
+  await connection.run(TAKE_OVERFLOW, [collection, token]);
+}
+
+export async function settleOverflow(connection: PostgresConnection, collection: string, token: string): Promise<void> {
+  await connection.run("DELETE FROM dual_write_log_overflow WHERE collection = $1::text", [`${collection}:${token}`]);
 }

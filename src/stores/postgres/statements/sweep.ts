@@ -17,7 +17,8 @@ export interface Swept {
  *
  * A tombstone's expiry column says until when it is retained, which begins when a sweep finds it confirmed: without a repair-log
  * entry. An expired row is retained as long after its expiry. Nothing goes that an unfinished backfill could bring back: one that
- * began before the retention did. Nothing goes while the store is incomplete, when a missing row means "look in the other store".
+ * began before the retention did. Nothing goes while the store is incomplete, when a missing row means "look in the other store",
+ * nor while the log is known to lack entries.
  */
 export async function sweep(connection: PostgresConnection, collection: Collection, limit: number): Promise<Swept> {
   const layout = tableLayout(collection);
@@ -45,11 +46,15 @@ function isLogged({ id }: TableLayout, t: string): string {
   return `EXISTS (SELECT FROM dual_write_log l WHERE l.collection = $2::text AND l.record_id = ${t}.${id.name}::text)`;
 }
 
+/** Where a full log left entries out, no entry says nothing. */
+const LOG_IS_WHOLE =
+  "NOT EXISTS (SELECT FROM dual_write_log_overflow o WHERE split_part(o.collection, ':', 1) = $2::text)";
+
 function retainSql(layout: TableLayout): string {
   const { table, id, sync } = layout;
   const isUnretained = (t: string) => `${t}.${sync.syncOriginal} IS NULL AND ${t}.${sync.syncExpiresAt} IS NULL`;
   return `WITH found AS MATERIALIZED (
-    SELECT t.${id.name} AS key FROM ${table} t WHERE ${isUnretained("t")} AND NOT ${isLogged(layout, "t")}
+    SELECT t.${id.name} AS key FROM ${table} t WHERE ${isUnretained("t")} AND NOT ${isLogged(layout, "t")} AND ${LOG_IS_WHOLE}
     ORDER BY t.${id.name}::text COLLATE "C" LIMIT $1::int FOR UPDATE SKIP LOCKED
   ), retained AS (
     UPDATE ${table} t SET ${sync.syncExpiresAt} = clock_timestamp() + ${RETENTION}
@@ -67,7 +72,7 @@ function sweepSql(layout: TableLayout, kind: Collection["kind"]): string {
   return `WITH ${gateSql("0::bigint", false, "$2::text")},
   found AS MATERIALIZED (
     SELECT t.${id.name} AS key FROM gate g, ${table} t
-    WHERE g.whole AND ${isOver("t")} AND NOT ${isLogged(layout, "t")} AND NOT EXISTS (
+    WHERE g.whole AND ${isOver("t")} AND NOT ${isLogged(layout, "t")} AND ${LOG_IS_WHOLE} AND NOT EXISTS (
       SELECT FROM dual_write_backfill_runs r WHERE r.finished_at IS NULL AND r.started_at <= ${diedAt("t")})
     ORDER BY t.${id.name}::text COLLATE "C" LIMIT $1::int FOR UPDATE OF t SKIP LOCKED
   ), removed AS (

@@ -12,23 +12,26 @@ if not fence or fence.run ~= run or fence.term ~= term or fence.role ~= 'authori
   return { 'fenced', fence and fence.raw or '' }
 end
 local complete = is_complete(fence, collection)
--- Looked at whole before anything is written: one counter that can't be counted now stops the call.
-local counters, suspect, results = {}, false, {}
+-- Looked at whole before anything is written: one counter that can't be counted now stops its operation. Of several operations
+-- that count one counter each finds what the one before it left.
+local counters, suspects, counted, results = {}, {}, {}, {}
 for i = 1, count do
   local h = held_counter(KEYS[2 + i * 2], KEYS[3 + i * 2])
   local a = 6 * i
   counters[i] = h
   if h.kind ~= 'unreadable' and not complete and ARGV[a + 5] ~= '1' and h.term ~= term and (h.bypass or not has_operation(h.ops, ARGV[a + 2])) then
-    suspect = true
+    suspects[ARGV[a + 2]] = true
   end
 end
 for i = 1, count do
   local h, a = counters[i], 6 * i
   local key, companion_key = KEYS[2 + i * 2], KEYS[3 + i * 2]
+  if counted[key] then h = held_counter(key, companion_key) end
+  counted[key] = true
   local id, by, op, ttl, renew = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], tonumber(ARGV[a + 3]), ARGV[a + 4] == '1'
   if h.kind == 'unreadable' then
     results[i] = { 'rejected', h.reason }
-  elseif suspect then
+  elseif suspects[op] then
     results[i] = { 'suspect' }
   elseif has_operation(h.ops, op) then
     if h.bypass then adopt_counter(key, companion_key, h, term, -1, 0, KEYS[2], KEYS[3], limit, id) end

@@ -84,6 +84,8 @@ for i = 1, count do
       local newer = m.stamp > h.stamp
       -- A counter's life belongs to its generation; within one the newer state tells it.
       local expires = h.expires
+      -- What expired, or was deleted by a bypass writer, ends when its companion says.
+      if h.kind == 'absent' and h.companion then expires = h.companion.expires end
       if not held or m.gen > held.gen or (m.gen == held.gen and (newer or h.kind == 'absent')) then expires = m.expires end
       local dead = expires ~= nil and expires <= now_ms
       local unchanged = held and target.gen == held.gen and target.red == held.red and target.pg == held.pg and not newer

@@ -84,15 +84,18 @@ return 1
 `;
 
 /**
- * After a memory loss: sets the fence to exactly this text, only where none is, another server's memory speaks, or the term is lower
- * (or the same and not agreed). KEYS: fence. ARGV: the fence's text, run id, term. Returns what stands afterwards.
+ * After a memory loss: sets the fence to what is claimed, only where none is, another server's memory speaks, or the term is lower
+ * (or the same and not agreed). What was lost is judged here: the claimer looked some time ago. KEYS: fence. ARGV: term, role,
+ * run id, `1` if complete, `1` if agreed. Returns what stands afterwards.
  */
 export const CLAIM_MEMORY = `${PRELUDE}
-local fence, term = read_fence(KEYS[1]), tonumber(ARGV[3])
-if not fence or fence.run ~= ARGV[2] or fence.term < term or (fence.term == term and fence.agreed == '0') then
-  redis.call('SET', KEYS[1], ARGV[1])
+local fence, term, run = read_fence(KEYS[1]), tonumber(ARGV[1]), ARGV[3]
+if not fence or fence.run ~= run or fence.term < term or (fence.term == term and fence.agreed == '0') then
+  local trusted = fence == nil or (fence.run == run and fence.trusted)
+  fence = { term = term, role = ARGV[2], run = run, complete = ARGV[4] == '1', names = '-', trusted = trusted, agreed = ARGV[5] }
+  write_fence(KEYS[1], fence)
 end
-return redis.call('GET', KEYS[1])
+return fence.raw
 `;
 
 /** Takes or renews a task. KEYS: task. ARGV: owner, milliseconds. Returns 1 if it is the owner's now. */

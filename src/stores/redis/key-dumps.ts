@@ -1,0 +1,67 @@
+/** Keys as DUMP gives them and RESTORE takes them: any type, byte for byte, with the moment of expiry. */
+import type { Redis } from "ioredis";
+
+export interface KeyDump {
+  readonly key: Buffer;
+  /** Milliseconds since the epoch; null never. */
+  readonly expiresAt: number | null;
+  /** Names the server's data format and ends with a checksum, which RESTORE checks. */
+  readonly dump: Buffer;
+}
+
+/** Keys asked for at once: one script-free pipeline, so that others' commands come between. */
+const AT_ONCE = 50;
+
+/** One step of SCAN and what stands under its keys; a key may come twice. `next` null: the end. */
+export async function dumpPage(
+  client: Redis,
+  cursor: string,
+  count: number,
+): Promise<{ next: string | null; scanned: number; dumps: KeyDump[] }> {
+  const [next, keys] = await client.scanBuffer(cursor, "COUNT", count);
+  const dumps: KeyDump[] = [];
+  for (let from = 0; from < keys.length; from += AT_ONCE)
+    dumps.push(...(await dumpKeys(client, keys.slice(from, from + AT_ONCE))));
+  const end = next.toString();
+  return { next: end === "0" ? null : end, scanned: keys.length, dumps };
+}
+
+async function dumpKeys(client: Redis, keys: readonly Buffer[]): Promise<KeyDump[]> {
+  const dumping = client.pipeline();
+  for (const key of keys) dumping.dumpBuffer(key);
+  const [dumps, expiries] = await Promise.all([dumping.exec(), expiriesOf(client, keys)]);
+  return keys.flatMap((key, i) => {
+    const [error, dump] = (dumps?.[i] ?? [null, null]) as [Error | null, Buffer | null];
+    if (error) throw error;
+    const expiresAt = expiries[i] as number | "gone" | null;
+    // It expired or was deleted since it was listed.
+    return dump === null || expiresAt === "gone" ? [] : [{ key, dump, expiresAt }];
+  });
+}
+
+async function expiriesOf(client: Redis, keys: readonly Buffer[]): Promise<(number | "gone" | null)[]> {
+  const exact = client.pipeline();
+  for (const key of keys) exact.pexpiretime(key);
+  const replies = (await exact.exec()) as [Error | null, number][];
+  if (!replies[0]?.[0]) return replies.map(([error, at]) => given(error, at, at));
+  // Redis 6 can only tell how long a key still has.
+  const asked = client.pipeline().time();
+  for (const key of keys) asked.pttl(key);
+  const [[, time], ...lefts] = (await asked.exec()) as [[unknown, [string, string]], ...[Error | null, number][]];
+  const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
+  return lefts.map(([error, left]) => given(error, left, now + left));
+}
+
+function given(error: Error | null, told: number, at: number): number | "gone" | null {
+  if (error) throw error;
+  if (told === -2) return "gone";
+  return told === -1 ? null : at;
+}
+
+/** Writes them over whatever stands under their keys. Returns why keys were refused, each once. */
+export async function restoreDumps(client: Redis, dumps: readonly KeyDump[]): Promise<Error[]> {
+  const restoring = client.pipeline();
+  for (const { key, expiresAt, dump } of dumps) restoring.restore(key, expiresAt ?? 0, dump, "REPLACE", "ABSTTL");
+  const replies = (await restoring.exec()) as [Error | null, unknown][];
+  return replies.flatMap(([error]) => (error ? [error] : []));
+}

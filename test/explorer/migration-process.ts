@@ -1,0 +1,161 @@
+/** The migration's programs beside the fleet: the real backfill and verify, each run a process of its own that may be killed. */
+import { EventHub } from "../../src/engine/events.js";
+import { TermView } from "../../src/engine/term-view.js";
+import {
+  AuthorityUnavailableError,
+  ConflictError,
+  FencedError,
+  GateRefusedError,
+  StrategyError,
+} from "../../src/errors.js";
+import { type BackfillReport, backfill } from "../../src/migration/backfill/backfill.js";
+import type { MigrationContext } from "../../src/migration/migration-context.js";
+import { type VerifyReport, verify } from "../../src/migration/verify/verify.js";
+import { Guard } from "../../src/stores/guard.js";
+import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
+import { isTransient } from "../../src/stores/transient-errors.js";
+import { giveUpRedis, takeRedisBack } from "../../src/strategy/give-up.js";
+import { collections } from "./collections.js";
+import { type EvidenceTables, ExplorerEvidence } from "./evidence.js";
+import { ExplorerPostgres, ExplorerRedis } from "./explorer-stores.js";
+import type { Truth } from "./truth.js";
+import { Connection, type World } from "./world.js";
+
+/** How long a run waits for a store that is away. Milliseconds. */
+const PATIENCE_MS = 8000;
+
+export interface RunLimits {
+  /** Keys of a page. */
+  readonly pageSize: number;
+  /** The run ends after this, in one of two ways. Milliseconds. @default never */
+  readonly endsAfterMs?: number;
+  /** `kill`: nothing of it happens any more. `stop`: it is asked to end after the page under way. */
+  readonly end?: "kill" | "stop";
+}
+
+export class MigrationProcess {
+  readonly #connections: readonly [Connection, Connection];
+  readonly #context: MigrationContext;
+  #killed: () => void = () => {};
+
+  constructor(
+    readonly world: World,
+    truth: Truth,
+    tables: EvidenceTables,
+    readonly name: string,
+  ) {
+    this.#connections = [new Connection(world, name, "redis"), new Connection(world, name, "postgres")];
+    const postgresStore = new ExplorerPostgres(this.#connections[1], truth);
+    const redis = new Guard<RedisSide>(new ExplorerRedis(this.#connections[0], truth));
+    const postgres = new Guard<PostgresSide>(postgresStore);
+    this.#context = {
+      processId: name,
+      redis,
+      postgres,
+      collections,
+      term: new TermView(
+        () => redis,
+        postgres,
+        () => {},
+      ),
+      evidence: new ExplorerEvidence(postgresStore, tables),
+      events: new EventHub(),
+      prefix: "",
+      zone: "UTC",
+      // The in-memory stores have what the migration uses of the real ones.
+    } as unknown as MigrationContext;
+  }
+
+  /** Null: it was killed, or gave up. */
+  backfill(limits: RunLimits): Promise<BackfillReport | null> {
+    return this.#run("backfill", limits, async (options) => {
+      const report = await backfill(this.#context, options);
+      this.world.cover(`backfill-${report.state}`);
+      if (report.resumed) this.world.cover("backfill-resumed");
+      if (report.deletes > 0) this.world.cover("backfill-deletes");
+      if (!report.addsUp)
+        this.world.violate("every key ends in one count", `${this.name}: ${JSON.stringify(report.counts)}`);
+      return report;
+    });
+  }
+
+  verify(limits: RunLimits, repair: boolean): Promise<VerifyReport | null> {
+    return this.#run("verify", limits, async (options) => {
+      const report = await verify(this.#context, { ...options, repair });
+      this.world.cover(report.clean ? "verify-clean" : "verify-differs");
+      if (report.repaired > 0) this.world.cover(`verify-repaired-for-${report.authority}`);
+      return report;
+    });
+  }
+
+  /** False: the gate refused, or the run gave up. */
+  async giveUp(): Promise<boolean> {
+    const done = await this.#run("giving Redis up", {}, async () => {
+      await giveUpRedis(this.#context, "explored");
+      this.world.cover("gave-redis-up");
+      return true;
+    });
+    if (!done) this.world.cover("give-up-refused");
+    return done ?? false;
+  }
+
+  /** From an emptied Redis. */
+  async takeBack(): Promise<void> {
+    await this.#run("taking Redis back", {}, async ({ signal }) => {
+      await takeRedisBack(this.#context, "explored", { signal });
+      this.world.cover("took-redis-back");
+    });
+  }
+
+  async #run<T>(
+    what: string,
+    { pageSize = 1, endsAfterMs, end }: Partial<RunLimits>,
+    work: (options: { pageSize: number; patienceMs: number; signal: AbortSignal }) => Promise<T>,
+  ): Promise<T | null> {
+    this.world.note(this.name, `begins ${what}${endsAfterMs === undefined ? "" : `, ${end} after ${endsAfterMs} ms`}`);
+    const stop = new AbortController();
+    const killed = new Promise<null>((resolve) => {
+      this.#killed = () => resolve(null);
+    });
+    const endIt = () => {
+      this.world.cover(`${what}-${end}`);
+      if (end === "kill") this.#kill();
+      else stop.abort(new Error("stopped"));
+    };
+    const timer = endsAfterMs === undefined ? undefined : setTimeout(endIt, endsAfterMs);
+    try {
+      const running = work({ pageSize, patienceMs: PATIENCE_MS, signal: stop.signal });
+      running.catch(() => {}); // A killed process's end comes to nobody.
+      const report = await Promise.race([running, killed]);
+      this.world.note(this.name, () => `ends ${what}: ${JSON.stringify(report)}`);
+      return report;
+    } catch (error) {
+      if (!stop.signal.aborted && !isRefusal(error)) throw error;
+      this.world.note(this.name, () => `gives ${what} up: ${(error as Error).message}`);
+      return null;
+    } finally {
+      clearTimeout(timer);
+      this.#context.redis?.stop();
+      this.#context.postgres.stop();
+    }
+  }
+
+  /** Its parked calls never happen and its answers come to nobody. */
+  #kill(): void {
+    for (const connection of this.#connections) connection.dead = true;
+    this.world.note(this.name, "is killed");
+    this.#killed();
+  }
+}
+
+/** What a run may end with while a store is away or the authority isn't where it has to be. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof AuthorityUnavailableError ||
+    error instanceof StrategyError ||
+    error instanceof GateRefusedError ||
+    error instanceof FencedError ||
+    error instanceof ConflictError ||
+    isTransient(error)
+  );
+}

@@ -1,0 +1,117 @@
+/** Bugs in terms, handovers and recovery, and in the copying and comparing beside live traffic. */
+import { bug, change, type PlantedBug, schedules, test } from "../planted-bug.js";
+
+const REDIS = "test/contract/redis.test.ts";
+const POSTGRES = "test/contract/postgres.test.ts";
+
+export const FLEET_BUGS: readonly PlantedBug[] = [
+  bug(
+    "handover without drain",
+    schedules,
+    change(
+      "src/strategy/handover.ts",
+      "for (const collection of context.collections) {\n    const empty",
+      "for (const collection of [] as typeof context.collections) {\n    const empty",
+    ),
+  ),
+  bug(
+    "two authorities at once: a handover doesn't close the old one",
+    schedules,
+    change(
+      "src/strategy/handover.ts",
+      "if (!(await old.attempt((store) => store.closeFence(term), CONTROL_MS))) {",
+      "if (false) {",
+    ),
+  ),
+  bug(
+    "two authorities at once: a closed Redis admits writes",
+    test(REDIS, "a fence that is closed refuses writes, and serves reads and logs"),
+    change(
+      "src/stores/redis/scripts/write-records.ts",
+      "fence.term ~= term or fence.role ~= 'authority' then",
+      "fence.term ~= term or fence.role == 'mirror' then",
+    ),
+  ),
+  bug(
+    "two authorities at once: a closed Postgres admits writes",
+    test(POSTGRES, "a fence that is closed refuses writes, and serves reads and logs"),
+    change(
+      "migrations/0001_functions.sql",
+      "(role = 'authority' OR NOT as_authority)",
+      "(role <> 'mirror' OR NOT as_authority)",
+    ),
+  ),
+  bug(
+    "write step doesn't check the term (in memory)",
+    schedules,
+    change(
+      "test/memory/memory-store.ts",
+      'fence.term !== term || fence.role !== "authority"',
+      'fence.role === "closed"',
+    ),
+  ),
+  bug(
+    "fence not checked on reads",
+    schedules,
+    change(
+      "src/engine/authority-read.ts",
+      'if (reply.fence?.role === "authority") return { store, fence: reply.fence, reply };',
+      "if (reply.fence) return { store, fence: reply.fence, reply };",
+    ),
+  ),
+  bug(
+    "closed store's answer is believed without asking the other",
+    schedules,
+    change("src/engine/authority-read.ts", "if (after) return after;", ""),
+  ),
+  bug(
+    "after a memory loss the term stays",
+    schedules,
+    change(
+      "src/strategy/recovery.ts",
+      "const term = await context.postgres.attempt((store) => store.raiseTerm(postgres.term), CONTROL_MS);",
+      "const term = postgres.term as number | null;",
+    ),
+  ),
+  bug(
+    "Redis that lost its memory calls itself complete",
+    schedules,
+    change(
+      "src/strategy/recovery.ts",
+      "complete: false,\n        agreed: true,\n      }),\n    CONTROL_MS,\n  );\n  return SETTLED;\n}\n\n/** Redis was set up while",
+      "complete: true,\n        agreed: true,\n      }),\n    CONTROL_MS,\n  );\n  return SETTLED;\n}\n\n/** Redis was set up while",
+    ),
+  ),
+  bug(
+    "backfill without the stamp rule",
+    schedules,
+    change(
+      "src/migration/backfill/copy-records.ts",
+      "const state = endings[i] ? null : stateOf(page.held[i] as HeldRecord);",
+      "const found = endings[i] ? null : stateOf(page.held[i] as HeldRecord);\n    const state = found && { ...found, stamp: Date.now() * 1000 };",
+    ),
+  ),
+  bug(
+    "backfill brings a bare value as if it were stamped",
+    schedules,
+    change(
+      "src/engine/refetch.ts",
+      "return { stamp: held.stamp, bytes: held.bytes,",
+      "return { stamp: held.stamp || Date.now() * 1000, bytes: held.bytes,",
+    ),
+  ),
+  bug(
+    "verify without the second look",
+    test("test/migration/verify.test.ts", "what moves between the two looks"),
+    change(
+      "src/migration/verify/second-look.ts",
+      "const [pairs, now] = await Promise.all([lookAtBoth(this.#context, collection, ids), presentMoment(this.#context)]);",
+      "const [pairs, now] = [suspects.map(({ first }) => first), await presentMoment(this.#context)];",
+    ),
+  ),
+  bug(
+    "verify doesn't ask the repair logs",
+    test("test/migration/second-look.test.ts", "a write whose repair-log entry waits is explained"),
+    change("src/migration/verify/second-look.ts", ' || logged === "all" || logged.has(id)', ""),
+  ),
+];

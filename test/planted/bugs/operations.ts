@@ -1,0 +1,131 @@
+/** Bugs in how the engine decides, mirrors and reads: operation ids, compare-and-set, refetching, fallback. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of the source
+import { bug, change, type PlantedBug, schedules, test } from "../planted-bug.js";
+
+const REDIS = "test/contract/redis.test.ts";
+const POSTGRES = "test/contract/postgres.test.ts";
+
+export const OPERATION_BUGS: readonly PlantedBug[] = [
+  bug(
+    "fallback on any miss",
+    schedules,
+    change("src/engine/record-reader.ts", 'const always = context.lookElsewhere === "always";', "const always = true;"),
+  ),
+  bug(
+    "put-back without term",
+    test("test/engine/refetch.test.ts", "what is put back goes under the term of the read"),
+    change(
+      "src/engine/refetch.ts",
+      "(store) => store.applyRecords(collection, incomplete.fence.term, states),",
+      "async (store) => store.applyRecords(collection, (await store.readFence())?.term ?? 0, states),",
+    ),
+  ),
+  bug(
+    "counter refilled without term",
+    test("test/engine/refetch.test.ts", "a counter is refilled under the term of the read"),
+    change(
+      "src/engine/refetch.ts",
+      "(store) => store.applyCounters(collection, incomplete.fence.term, states),",
+      "async (store) => store.applyCounters(collection, (await store.readFence())?.term ?? 0, states),",
+    ),
+  ),
+  bug(
+    "update that builds on a miss in an incomplete store",
+    test(
+      "test/engine/record-writer.test.ts",
+      "an update of what an incomplete authority lacks is built on what the other store has",
+    ),
+    change(
+      "src/engine/record-reader.ts",
+      "if (isCertain(held, fence)) return held;",
+      'if (isCertain(held, fence) || held.kind === "absent") return held;',
+    ),
+  ),
+  bug(
+    "miss in an incomplete store is believed",
+    schedules,
+    change(
+      "src/engine/record-reader.ts",
+      "  if (fence.complete) return true;\n",
+      '  if (fence.complete || held.kind === "absent") return true;\n',
+    ),
+  ),
+  bug(
+    "uncompared state in an incomplete Redis is written over (Redis)",
+    test(REDIS, "writes nothing that wasn't compared"),
+    change(
+      "src/stores/redis/scripts/write-records.ts",
+      "elseif not complete and not compared and h.term ~= term and",
+      "elseif false and",
+    ),
+  ),
+  bug(
+    "uncompared state in an incomplete Redis is written over (in memory)",
+    schedules,
+    change(
+      "test/memory/redis-records.ts",
+      'if (!this.isCompared(s) && !write.compared && (isChanged || !isRepeated)) return { kind: "suspect" };',
+      "",
+    ),
+  ),
+  bug(
+    "update doesn't compare",
+    schedules,
+    change(
+      "src/engine/record-writer.ts",
+      'expected: { stamp: held.kind === "absent" ? 0 : held.stamp, bytes: before },',
+      "",
+    ),
+  ),
+  bug(
+    "mirror that fails counts as told",
+    schedules,
+    change(
+      "src/engine/mirror.ts",
+      "    fail(describe(error));",
+      "    context.clearer.add(authority, collection, messages.map(({ id, state }) => ({ id, stamp: state.stamp })));",
+    ),
+  ),
+  bug(
+    "superseded write is acknowledged",
+    schedules,
+    change("src/engine/mirror.ts", 'if (reply.fence && reply.fence.term > reign.term) return "superseded";', ""),
+  ),
+  bug(
+    "operation ids don't travel to the mirror",
+    schedules,
+    change("src/engine/record-writer.ts", "state: one.state }", "state: { ...one.state, operations: [] } }"),
+  ),
+  bug(
+    "operation id forgotten at a handover",
+    schedules,
+    change(
+      "src/engine/send-states.ts",
+      "    if (state) messages.push({ id: entry.id, state });",
+      "    if (state) messages.push({ id: entry.id, state: { ...state, operations: [] } });",
+    ),
+  ),
+  bug(
+    "repeated operation is applied again (Redis)",
+    test(REDIS, "a repeated operation does nothing and tells what stands"),
+    change(
+      "src/stores/redis/scripts/write-records.ts",
+      "  elseif has_operation(h.ops, op) then\n",
+      "  elseif false then\n",
+    ),
+  ),
+  bug(
+    "repeated operation is applied again (Postgres)",
+    test(POSTGRES, "a repeated operation does nothing and tells what stands"),
+    change(
+      "src/stores/postgres/statements/write-records.ts",
+      "WHERE excluded.${sync.syncOperations}[1] <> ALL (t.${sync.syncOperations})\n",
+      "WHERE true\n",
+    ),
+  ),
+  bug(
+    "repeated operation is applied again (in memory)",
+    schedules,
+    change("test/memory/postgres-records.ts", "if (row?.operations.includes(write.operationId))", "if (false)"),
+  ),
+];

@@ -1,0 +1,273 @@
+/** Bugs in what a store does to a record: stamps, tombstones, the repair log, expiry, adoption. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of the source
+import { bug, change, directed, type PlantedBug, schedules, test } from "../planted-bug.js";
+
+const REDIS = "test/contract/redis.test.ts";
+const POSTGRES = "test/contract/postgres.test.ts";
+const STEPS = "test/stores/atomic-steps.test.ts";
+const WRITE_LUA = "src/stores/redis/scripts/write-records.ts";
+const APPLY_LUA = "src/stores/redis/scripts/apply-records.ts";
+const PRELUDE_LUA = "src/stores/redis/scripts/prelude.ts";
+const REDIS_RECORDS = "src/stores/redis/record-operations.ts";
+const WRITE_SQL = "src/stores/postgres/statements/write-records.ts";
+const APPLY_SQL = "src/stores/postgres/statements/apply-records.ts";
+const MEMORY_WRITE = "    this.put(write.id, state);\n    this.log(write.id, state.stamp);";
+
+export const RECORD_BUGS: readonly PlantedBug[] = [
+  bug(
+    "mirror ignores stamps (Redis)",
+    test(REDIS, "a mirror keeps what it holds from an older state"),
+    change(APPLY_LUA, "return (stamp > h.stamp or", "return (stamp ~= h.stamp or"),
+  ),
+  bug(
+    "mirror ignores stamps (Postgres)",
+    test(POSTGRES, "a mirror keeps what it holds from an older state"),
+    change(
+      APPLY_SQL,
+      "excluded.${sync.syncStamp} > t.${sync.syncStamp}",
+      "excluded.${sync.syncStamp} <> t.${sync.syncStamp}",
+    ),
+  ),
+  bug(
+    "mirror ignores stamps (Redis in memory)",
+    schedules,
+    change("test/memory/redis-put-back.ts", "return state.stamp > s.stamp || (", "return state.stamp !== s.stamp || ("),
+  ),
+  bug(
+    "mirror ignores stamps (Postgres in memory)",
+    schedules,
+    change(
+      "test/memory/postgres-records.ts",
+      "if (row && !isNewer(state.stamp, row.stamp)) {",
+      "if (row && row.stamp === state.stamp) {",
+    ),
+  ),
+  bug(
+    "tombstone dropped on its way to the mirror",
+    schedules,
+    change(
+      "src/engine/refetch.ts",
+      "return held.stamp > 0 ? { stamp: held.stamp, bytes: null, expiresAt: null, operations: held.operations } : null;",
+      "return null;",
+    ),
+  ),
+  bug(
+    "delete of an absent key leaves none (Redis)",
+    test(REDIS, "that deletes what isn't there leaves a tombstone too"),
+    change(
+      WRITE_LUA,
+      "  else\n    local stamp = next_stamp(h.stamp)",
+      "  elseif change == 'delete' and h.kind == 'absent' then\n    results[i] = { 'written', text(next_stamp(0)), '', '-', op, '0' }\n  else\n    local stamp = next_stamp(h.stamp)",
+    ),
+  ),
+  bug(
+    "delete of an absent key leaves none (Postgres)",
+    test(POSTGRES, "that deletes what isn't there leaves a tombstone too"),
+    change(
+      WRITE_SQL,
+      "WHERE NOT i.suspect AND (NOT i.expects_value",
+      "WHERE NOT i.suspect AND (i.original IS NOT NULL OR EXISTS (SELECT FROM ${table} d WHERE d.${id.name} = i.id::${id.type})) AND (NOT i.expects_value",
+    ),
+  ),
+  bug(
+    "delete of an absent key leaves none (in memory)",
+    schedules,
+    change(
+      "test/memory/redis-records.ts",
+      MEMORY_WRITE,
+      `    if (write.bytes === null && s.value === null) return { kind: "written", state };\n${MEMORY_WRITE}`,
+    ),
+  ),
+  bug(
+    "stamp from the process's clock (Redis)",
+    test(STEPS, "RedisStore stamps by the server's clock"),
+    change(
+      PRELUDE_LUA,
+      "local now_ms = math.floor(now_micros / 1000)",
+      "now_micros = tonumber(ARGV[#ARGV]) * 1000\nlocal now_ms = math.floor(now_micros / 1000)",
+    ),
+    change(
+      "src/stores/redis/redis-connection.ts",
+      "return call.call(this.#client, keys.length, ...keys, ...args);",
+      "return call.call(this.#client, keys.length, ...keys, ...args, Date.now());",
+    ),
+  ),
+  bug(
+    "stamp from the process's clock (Postgres)",
+    test(STEPS, "PostgresStore stamps by the server's clock"),
+    change(
+      "src/stores/postgres/statements/gate.ts",
+      "a.micros | 1 AS base",
+      "(${Date.now() * 1000})::bigint | 1 AS base",
+    ),
+  ),
+  bug(
+    "stamp of the clock alone, not above the one held",
+    schedules,
+    change("src/stores/state.ts", "const base = Math.max(micros, held + 1);", "const base = micros;"),
+  ),
+  bug(
+    "log entry written after the write (Redis)",
+    test(STEPS, "RedisStore a write whose answer never came"),
+    change(WRITE_LUA, "    log_entry(KEYS[2], KEYS[3], limit, id, stamp)\n", ""),
+    change(
+      REDIS_RECORDS,
+      'const reply = await context.connection.script("dwWriteRecords", keys, args);',
+      'const reply = await context.connection.script("dwWriteRecords", keys, args);\n  for (const [i, row] of ((reply as unknown[])[2] as Buffer[][]).entries())\n    if (String(row[0]) === "written")\n      await context.connection.client.zadd(controlKeys.log(collection.name), String(row[1]), (writes[i] as RecordWrite).id);',
+    ),
+  ),
+  bug(
+    "log entry written after the write (Postgres)",
+    test(STEPS, "PostgresStore a write whose answer never came"),
+    change(
+      WRITE_SQL,
+      '${repairLogSql("done", "$2::text", "$3::int")}',
+      '${repairLogSql("(SELECT * FROM done WHERE false)", "$2::text", "$3::int")}',
+    ),
+    change(
+      "src/stores/postgres/record-operations.ts",
+      'results[place] = { kind: "written", state };',
+      'results[place] = { kind: "written", state };\n      await connection.run("INSERT INTO dual_write_log (collection, record_id, stamp, logged_at) VALUES ($1::text, $2::text, $3::bigint, clock_timestamp()) ON CONFLICT (collection, record_id) DO UPDATE SET stamp = greatest(dual_write_log.stamp, excluded.stamp)", [collection.name, (batch[place] as PreparedWrite).write.id, state.stamp]);',
+    ),
+  ),
+  bug(
+    "log entry written after the write (in memory)",
+    schedules,
+    change(
+      "test/memory/redis-records.ts",
+      MEMORY_WRITE,
+      "    this.put(write.id, state);\n    setTimeout(() => this.log(write.id, state.stamp), 5);",
+    ),
+  ),
+  bug(
+    "log entry removed without comparing (Redis)",
+    test(REDIS, "the repair log loses an entry only to a stamp that isn't below it"),
+    change("src/stores/redis/scripts/control.ts", "if held >= 0 and held <= stamp then", "if held >= 0 then"),
+  ),
+  bug(
+    "log entry removed without comparing (Postgres)",
+    test(POSTGRES, "the repair log loses an entry only to a stamp that isn't below it"),
+    change("src/stores/postgres/statements/repair-log.ts", "AND l.stamp <= d.stamp ORDER BY", "ORDER BY"),
+    change(
+      "src/stores/postgres/statements/repair-log.ts",
+      "AND l.record_id = k.record_id AND l.stamp <= d.stamp`",
+      "AND l.record_id = k.record_id`",
+    ),
+  ),
+  bug(
+    "log entry removed without comparing (in memory)",
+    schedules,
+    change("test/memory/control.ts", "held === undefined || held > stamp", "held === undefined"),
+  ),
+  bug(
+    "bare value overwritten instead of adopted (Redis)",
+    test(REDIS, "is kept out by a bare value that came after a full loss, which is adopted above it"),
+    change(
+      APPLY_LUA,
+      "if stamp > 0 and not fence.trusted then return 'write' end",
+      "if stamp > 0 then return 'write' end",
+    ),
+  ),
+  bug(
+    "bare value overwritten instead of adopted (in memory)",
+    schedules,
+    change(
+      "test/memory/redis-put-back.ts",
+      "return !records.isBare(s) || !records.fence?.bareTrusted;",
+      "return true;",
+    ),
+  ),
+  bug(
+    "bypass writer's change overwritten instead of adopted (Redis)",
+    test(REDIS, "is compared and set as it was read, and conflicts when it changed since"),
+    change(WRITE_LUA, " or (live and h.digest or '-') ~= exp_digest)", ")"),
+  ),
+  bug(
+    "bypass writer's change overwritten instead of adopted (in memory)",
+    schedules,
+    change(
+      "test/memory/redis-records.ts",
+      "return expected.bytes === null ? s.value === null : (s.value?.equals(expected.bytes) ?? false);",
+      "return true;",
+    ),
+  ),
+  bug(
+    "companion dies with its value (Redis)",
+    test(REDIS, "makes a miss of the record that still knows its stamp and operations"),
+    change(
+      PRELUDE_LUA,
+      "redis.call('PEXPIREAT', key, text(c.expires + RETENTION))",
+      "redis.call('PEXPIREAT', key, text(c.expires))",
+    ),
+  ),
+  bug(
+    "companion dies with its value (in memory)",
+    schedules,
+    change(
+      "test/memory/redis-records.ts",
+      "goneAt: goneFrom === null ? null : goneFrom + RETENTION_MS,",
+      "goneAt: goneFrom,",
+    ),
+  ),
+  bug(
+    "expiry as a duration (Redis)",
+    test(STEPS, "RedisStore takes an expiry as a moment"),
+    change(
+      REDIS_RECORDS,
+      '      state.expiresAt ?? "-",',
+      '      state.expiresAt === null ? "-" : state.expiresAt - Date.now(),',
+    ),
+    change(
+      APPLY_LUA,
+      "  local expires = tonumber(ARGV[a + 4])\n",
+      "  local expires = tonumber(ARGV[a + 4])\n  if expires then expires = now_ms + expires end\n",
+    ),
+  ),
+  bug(
+    "expiry as a duration (Postgres)",
+    test(STEPS, "PostgresStore takes an expiry as a moment"),
+    change(
+      APPLY_SQL,
+      "(state.bytes === null ? null : state.expiresAt)",
+      "(state.bytes === null || state.expiresAt === null ? null : state.expiresAt - Date.now())",
+    ),
+    change(APPLY_SQL, '${toTimestamp("i.expires")}', "clock_timestamp() + i.expires * interval '1 millisecond'"),
+  ),
+  bug(
+    "expiry as a duration (in memory)",
+    schedules,
+    change(
+      "test/memory/postgres-records.ts",
+      '    this.#rows.set(id, state);\n    return { kind: "applied" };',
+      '    const expiresAt = state.expiresAt === null ? null : this.server.now() + state.expiresAt - Date.now();\n    this.#rows.set(id, { ...state, expiresAt });\n    return { kind: "applied" };',
+    ),
+  ),
+  bug(
+    "expiry doesn't travel",
+    schedules,
+    change(
+      "src/engine/refetch.ts",
+      "return { stamp: held.stamp, bytes: held.bytes, expiresAt: held.expiresAt, operations: held.operations };",
+      "return { stamp: held.stamp, bytes: held.bytes, expiresAt: null, operations: held.operations };",
+    ),
+  ),
+  bug(
+    "mirror takes states of an earlier term (Redis)",
+    test(REDIS, "a mirror refuses a lower term and stays as it was"),
+    change(APPLY_LUA, "fence.run ~= run or term < fence.term then", "fence.run ~= run then"),
+  ),
+  bug(
+    "mirror takes states of an earlier term (Postgres)",
+    test(POSTGRES, "a mirror refuses a lower term and stays as it was"),
+    change(
+      "migrations/0001_functions.sql",
+      "admitted := coalesce(term = asked AND",
+      "admitted := coalesce((term = asked OR term > asked AND NOT as_authority) AND",
+    ),
+  ),
+  bug(
+    "mirror takes states of an earlier term (in memory)",
+    directed("late message of a lost reign"),
+    change("test/memory/memory-store.ts", "if (!fence || term < fence.term)", "if (!fence)"),
+  ),
+];

@@ -1,0 +1,32 @@
+/** Looks for a schedule that doesn't keep a promise, in the copy of the source that this file stands in; prints what it found as JSON. */
+import { parseArgs } from "node:util";
+import { makePlan } from "../explorer/plan.js";
+import { runSchedule } from "../explorer/schedule.js";
+import { directedPlans } from "./directed-plans.js";
+
+export interface Hunted {
+  /** How many schedules ran. */
+  readonly schedules: number;
+  readonly failure: { readonly seed: number; readonly invariant: string; readonly message: string } | null;
+}
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    schedules: { type: "string" },
+    plan: { type: "string" },
+  },
+});
+const plan = values.plan === undefined ? makePlan : directedPlans[values.plan as keyof typeof directedPlans];
+console.log(JSON.stringify(await hunt(Number(values.seed), Number(values.schedules))));
+
+async function hunt(from: number, schedules: number): Promise<Hunted> {
+  for (let seed = from; seed < from + schedules; seed++) {
+    const { violation } = await runSchedule(plan(seed));
+    if (violation) {
+      const { invariant, message } = violation;
+      return { schedules: seed - from + 1, failure: { seed, invariant, message } };
+    }
+  }
+  return { schedules, failure: null };
+}

@@ -42,11 +42,13 @@ BEGIN
 		ON CONFLICT (id) DO NOTHING;
 END $$;
 --> statement-breakpoint
--- Ends the reign of exactly this term. True if the fence is closed at it afterwards.
-CREATE FUNCTION dual_write_close_fence(asked bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Ends the reign of exactly this term, unless the log of one of the `intact` collections has left out entries: nothing would carry
+-- these over. True if the fence is closed at it afterwards.
+CREATE FUNCTION dual_write_close_fence(asked bigint, intact text[]) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM dual_write_lock_fence();
-	UPDATE dual_write_fence f SET role = 'closed' WHERE f.id = 1 AND f.role = 'authority' AND f.term = asked;
+	UPDATE dual_write_fence f SET role = 'closed' WHERE f.id = 1 AND f.role = 'authority' AND f.term = asked
+		AND NOT EXISTS (SELECT 1 FROM dual_write_log_overflow o WHERE split_part(o.collection, ':', 1) = ANY (intact));
 	RETURN EXISTS (SELECT 1 FROM dual_write_fence f WHERE f.id = 1 AND f.role = 'closed' AND f.term = asked);
 END $$;
 --> statement-breakpoint

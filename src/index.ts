@@ -53,6 +53,12 @@ export type { AuditOptions, AuditProgress } from "./migration/audit/audit-option
 export { auditPage } from "./migration/audit/audit-page.js";
 export type { AuditReport } from "./migration/audit/audit-report.js";
 export type { BackfillOptions, BackfillReport } from "./migration/backfill/backfill.js";
+export type { ReverseOptions, ReverseReport } from "./migration/backfill/reverse.js";
+export type { UndoOptions, UndoReport } from "./migration/backfill/undo.js";
+export type { BackupOptions, BackupReport } from "./migration/backup/backup.js";
+export type { BackupManifest, FoundBackup } from "./migration/backup/manifest.js";
+export type { RecentBackupOptions } from "./migration/backup/recent-backup.js";
+export type { RestoreOptions, RestoreReport } from "./migration/backup/restore.js";
 export type { KeyspaceOptions } from "./migration/bind-collections.js";
 export type { DoctorReport } from "./migration/doctor/doctor.js";
 export type { Finding, Severity } from "./migration/doctor/finding.js";
@@ -64,6 +70,7 @@ export type { PhaseOutPlan, PhaseOutPlanOptions, PlannedWeek } from "./migration
 export { mermaid } from "./migration/plan/mermaid.js";
 export { type MigrationPlan, type PlanStep, plan } from "./migration/plan/plan.js";
 export { planPage } from "./migration/plan/plan-page.js";
+export type { RejectEntry, RejectsOptions, RejectValue, RetryReport } from "./migration/rejects/rejects.js";
 export type { MigrationReport, ReportOptions } from "./migration/report/report.js";
 export { reportPage } from "./migration/report/report-page.js";
 export type { MigrationStatus } from "./migration/status/status.js";

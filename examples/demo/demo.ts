@@ -1,7 +1,7 @@
 /** Everything that the story moves: servers, the backend's fleet, its traffic, the bypass writer, the migration and the proof. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StrategyName } from "dual-write-store";
-import type { Bundled } from "./bundled.js";
+import type { Bundled } from "../../test/servers/bundled.js";
 import { BypassWriter } from "./bypass.js";
 import { Desk } from "./desk.js";
 import { Findings } from "./findings.js";

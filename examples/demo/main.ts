@@ -1,5 +1,5 @@
 /** The demo: the weeks in which a running backend moves from Redis to Postgres, and back. */
-import { bundle } from "./bundled.js";
+import { bundle } from "../../test/servers/bundled.js";
 import { Demo, type Holding } from "./demo.js";
 import { narrateOn } from "./narrator.js";
 import { Operator } from "./operator.js";
@@ -159,7 +159,7 @@ async function tell(demo: Demo, reports: WeekReport[]): Promise<void> {
 
 async function run(options: DemoOptions): Promise<number> {
   const narrator = narrateOn(options.json ? process.stderr : process.stdout);
-  const demo = new Demo(options, narrator, await bundle(["backend", "bypass-writer"]));
+  const demo = new Demo(options, narrator, await bundle("examples/demo", ["backend", "bypass-writer"]));
   const reports: WeekReport[] = [];
   let leaving = false;
   const leave = (signal: NodeJS.Signals) => {

@@ -9,11 +9,13 @@ import { flipCommand } from "./commands/flip.js";
 import { migrateSchemaCommand } from "./commands/migrate-schema.js";
 import { phaseOutCommand } from "./commands/phase-out.js";
 import { planCommand } from "./commands/plan.js";
+import { rejectsCommand } from "./commands/rejects.js";
 import { reportCommand } from "./commands/report.js";
 import { restoreCommand } from "./commands/restore.js";
 import { rollbackCommand } from "./commands/rollback.js";
 import { statusCommand } from "./commands/status.js";
 import { sweepCommand } from "./commands/sweep.js";
+import { undoBackfillCommand } from "./commands/undo-backfill.js";
 import { verifyCommand } from "./commands/verify.js";
 import { version } from "./version.js";
 
@@ -26,6 +28,8 @@ const COMMANDS = [
   restoreCommand,
   migrateSchemaCommand,
   backfillCommand,
+  undoBackfillCommand,
+  rejectsCommand,
   verifyCommand,
   statusCommand,
   flipCommand,

@@ -93,7 +93,7 @@ export class RunLog {
   result(result: unknown, { repeated = false } = {}): void {
     if (repeated && performance.now() - this.#resultAt < RESULT_MS) return;
     this.#resultAt = performance.now();
-    const size = JSON.stringify(result)?.length ?? 0;
+    const size = JSON.stringify(result).length;
     if (size > LARGEST_RESULT) this.note(`The result isn't kept here: ${size} characters.`);
     else this.#write({ type: "result", result: maskResult(result) });
   }

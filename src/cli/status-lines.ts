@@ -17,7 +17,7 @@ export function statusLines(status: MigrationStatus): string[] {
     ...processLines(status),
     `Lag: ${duration(status.lagMs)}`,
     status.lastBackfill
-      ? `Last backfill: ${status.lastBackfill.state}, begun ${status.lastBackfill.startedAt.toISOString()}`
+      ? `Last backfill: ${status.lastBackfill.state}, begun ${status.lastBackfill.startedAt.toISOString()}, run ${status.lastBackfill.id}`
       : "No backfill yet.",
     ...collectionLines(status),
     ...gateLines(status),
@@ -31,7 +31,7 @@ function storeLines({ stores }: MigrationStatus): string[] {
     ...Object.entries(stores).map(([name, store]) => {
       if (!store) return `${name}: not configured`;
       if (!store.reachable) return `${name}: doesn't answer (${store.error})`;
-      const fence = store.fence ? `${store.fence.role} in term ${store.fence.term}` : "no fence yet";
+      const fence = store.fence ? `${store.fence.role} in term ${store.fence.term}` : (store.error ?? "no fence yet");
       return `${name}: ${fence}, answers in ${store.latencyMs} ms`;
     }),
     ...(memory

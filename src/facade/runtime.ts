@@ -47,9 +47,7 @@ export class Runtime {
   readonly clock: Clock = { now: () => Date.now() + this.#clockOffset };
   readonly #options: ResolvedOptions;
   readonly #identity: Identity;
-  readonly #postgres: PostgresStore;
   readonly #evidence: ControlRecords;
-  readonly #inFlight: InFlight;
   readonly #term: TermView;
   #redis: Guard<RedisSide> | null;
   readonly #postgresGuard: Guard<PostgresStore>;
@@ -61,22 +59,19 @@ export class Runtime {
   private constructor(options: ResolvedOptions, identity: Identity, redis: RedisStore | null, postgres: PostgresStore) {
     this.#options = options;
     this.#identity = identity;
-    this.#postgres = postgres;
     this.#redis = redis && new Guard<RedisSide>(redis);
     this.#postgresGuard = new Guard(postgres);
     this.#evidence = new ControlRecords(postgres.sql);
-    this.#inFlight = new InFlight(options.maxInFlight);
     this.#term = new TermView(
       () => this.#redis,
       this.#postgresGuard,
       () => this.fleet.poke(),
     );
-    const context = { prefix: options.keyPrefix };
     const definitions = { ...builtinCollections({ zone: options.zone }), ...options.collections };
     this.collections = Object.fromEntries(
       Object.entries(definitions).map(([name, definition]) => [
         name,
-        definition.bind(context) as BoundRecords<unknown> | BoundCounters,
+        definition.bind({ prefix: options.keyPrefix }) as BoundRecords<unknown> | BoundCounters,
       ]),
     );
     const samples = () => ({ ...this.comparison.counts });
@@ -92,7 +87,7 @@ export class Runtime {
       deadlines: options.deadlines,
       events: this.events,
       clearer: new LogClearer(),
-      inFlight: this.#inFlight,
+      inFlight: new InFlight(options.maxInFlight),
       herd: newHerd(),
       lookElsewhere: options.lookElsewhere,
       bypassWriters: options.bypassWriters,
@@ -153,7 +148,7 @@ export class Runtime {
       await new Promise((resolve) => setTimeout(resolve, 25));
       await this.fleet.tick();
     }
-    const fence = await this.#postgres.readFence().catch(() => null);
+    const fence = await this.#postgresGuard.store.readFence().catch(() => null);
     if (fence?.redisGivenUp && !strategies[this.fleet.strategy].redisOptional) {
       throw new StrategyError(
         `Redis was given up, so ${this.fleet.strategy} can't be followed. Take Redis back first, or start with POSTGRES_ONLY.`,
@@ -193,7 +188,7 @@ export class Runtime {
 
   async close(): Promise<void> {
     clearInterval(this.#upkeep);
-    const finished = this.#inFlight.close();
+    const finished = this.engine.inFlight.close();
     await this.#sweeping?.();
     await finished;
     await this.comparison.settled();
@@ -202,7 +197,7 @@ export class Runtime {
     await this.fleet.stop();
     this.#redis?.stop();
     this.#postgresGuard.stop();
-    await Promise.allSettled([this.#redis?.store.close(), this.#postgres.close()]);
+    await Promise.allSettled([this.#redis?.store.close(), this.#postgresGuard.store.close()]);
   }
 
   #policy(): Policy {
@@ -212,8 +207,8 @@ export class Runtime {
 
   async #prepareSchema(): Promise<void> {
     try {
-      if (this.#options.schema === "apply") await applySchema(this.#postgres.sql);
-      else await checkSchema(this.#postgres.sql);
+      if (this.#options.schema === "apply") await applySchema(this.#postgresGuard.store.sql);
+      else await checkSchema(this.#postgresGuard.store.sql);
       this.#schemaReady = true;
     } catch (error) {
       const optional = strategies[this.fleet.strategy].postgresOptional;

@@ -65,7 +65,7 @@ export async function checkSchema(sql: Sql, options: MigrateOptions = {}): Promi
   const { pending } = await readSchemaStatus(sql, options);
   if (pending.length > 0) {
     throw new SchemaOutOfDateError(
-      `The database lacks ${count(pending.length, "migration")}: ${pending.join(", ")}. Apply ${pending.length === 1 ? "it" : "them"} by opening the store with schema: "apply", or with the command \`dual-write migrate\`.`,
+      `The database lacks ${count(pending.length, "migration")}: ${pending.join(", ")}. Apply ${pending.length === 1 ? "it" : "them"} by opening the store with schema: "apply", or with the command \`dual-write migrate-schema\`.`,
     );
   }
 }

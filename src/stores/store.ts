@@ -199,8 +199,11 @@ export interface Store {
   readFence(): Promise<Fence | null>;
   /** Creates the fence where none is. Returns the one that stands afterwards. */
   createFence(fence: Fence): Promise<Fence>;
-  /** Ends the reign: `authority` at exactly `term` becomes `closed`. True if the store is closed at `term` afterwards. */
-  closeFence(term: number): Promise<boolean>;
+  /**
+   * Ends the reign: `authority` at exactly `term` becomes `closed`. Not where the log of one of the `intact` collections has left out
+   * entries, which nothing would carry over. True if the store is closed at `term` afterwards.
+   */
+  closeFence(term: number, intact?: readonly Collection[]): Promise<boolean>;
   /** Begins the reign: the fence becomes `authority` at `term`, only from a lower term. True if it is authority at `term` afterwards. */
   openFence(term: number): Promise<boolean>;
   /** Raises a lower fence to `term` as a mirror. No effect at or above it. */

@@ -139,7 +139,7 @@ export class Crossing {
     forced: { readonly reason: string } | null,
   ): Promise<string | null> {
     const context = this.#context();
-    const result = await handOver(context, reign.authority, reign.term);
+    const result = await handOver(context, reign.authority, reign.term, { forced: forced !== null });
     if (!result.done) return result.waitingFor;
     const inSpiteOf = failed.map(({ name, figure }) => `${name} (${figure})`).join("; ");
     const reason = forced

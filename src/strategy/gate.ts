@@ -145,7 +145,7 @@ function rejectsCheck(name: string, rejects: number): GateCheck {
     passed: rejects === 0,
     figure: rejects === 0 ? "no record" : `${rejects} set aside, which the next authority lacks`,
     remedy:
-      "See their reasons in `dual-write status`, put right what is in their way and send them again, or drop them with a reason (`dual-write rejects`).",
+      "See `dual-write rejects list`; put right what is in their way and `dual-write rejects retry`, or `dual-write rejects drop` them with a reason.",
   };
 }
 

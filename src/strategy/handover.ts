@@ -3,6 +3,7 @@ import { drainAll } from "../engine/drain.js";
 import type { Guard } from "../stores/guard.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
+import { readLogs } from "./gate.js";
 import { setAside } from "./set-aside.js";
 
 export type HandoverResult =
@@ -14,8 +15,14 @@ export type HandoverResult =
 /**
  * Moves the authority away from `from`, which reigns (or is closed) in `term`. Every step may be repeated, and by any process:
  * whoever finds a closed store finishes what another began. Between close and open writes wait; reads go on from the closed store.
+ * `forced`: also where a full repair log left out entries, which stay behind.
  */
-export async function handOver(context: FleetContext, from: StoreName, term: number): Promise<HandoverResult> {
+export async function handOver(
+  context: FleetContext,
+  from: StoreName,
+  term: number,
+  options: { readonly forced?: boolean } = {},
+): Promise<HandoverResult> {
   const [old, next] = [guardOf(context, from), guardOf(context, otherStore(from))];
   if (!old || !next) return { done: false, waitingFor: "a process that is connected to both stores" };
 
@@ -26,8 +33,11 @@ export async function handOver(context: FleetContext, from: StoreName, term: num
   await drainOnce(context, old, next, term, true);
 
   // 3. From here on no write is admitted anywhere until step 5.
-  if (!(await old.attempt((store) => store.closeFence(term), CONTROL_MS))) {
-    return { done: false, waitingFor: "the term that another process has begun" };
+  const intact = options.forced ? [] : context.collections;
+  if (!(await old.attempt((store) => store.closeFence(term, intact), CONTROL_MS))) {
+    const { overflowed } = await readLogs(old, intact);
+    const copy = `a copy of what the full repair log of ${overflowed.join(", ")} left out`;
+    return { done: false, waitingFor: overflowed.length > 0 ? copy : "the term that another process has begun" };
   }
 
   // 4. Whatever the old authority acknowledged is in the other store or in this log.

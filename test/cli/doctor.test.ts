@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import postgres from "postgres";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { DualWriteStore, Migration, type MigrationOptions } from "../../src/index.js";
 import { clockFindings, readClock } from "../../src/migration/doctor/clocks.js";
 import type { DoctorReport } from "../../src/migration/doctor/doctor.js";
@@ -10,6 +10,9 @@ import type { RedisServer } from "../servers/redis-server.js";
 import { type FreshDatabase, freshDatabase, freshRedis } from "../support/databases.js";
 import { silent } from "../support/pair.js";
 import { runCli } from "./run-cli.js";
+
+// The command is a process that loads everything anew.
+vi.setConfig({ testTimeout: 120_000 });
 
 let server: RedisServer;
 let database: FreshDatabase;

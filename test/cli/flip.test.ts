@@ -23,7 +23,6 @@ afterAll(() => pair?.end());
 test("what can't be understood exits with 2, before anything is looked at", async () => {
   const cases = [
     [["flip", "POSTGRES"], /'POSTGRES' is invalid.*REDIS_PRIMARY/],
-    [["flip"], /missing required argument/],
     [["flip", "POSTGRES_PRIMARY", "--force"], /reason/],
     [["flip", "POSTGRES_PRIMARY", "--strategy-file", "none"], /no file none/],
     [["phase-out", "--start", "next week"], /2027-01-31/],

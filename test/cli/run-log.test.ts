@@ -6,6 +6,9 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { defaultLogFile, RunLog, type RunLogLine, type RunLogStart } from "../../src/cli/run-log.js";
 import { runCli } from "./run-cli.js";
 
+// Each command is a process that loads everything anew.
+vi.setConfig({ testTimeout: 120_000 });
+
 let folder: string;
 
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { openPair, type Pair } from "../support/pair.js";
 import { waitFor } from "../support/wait-for.js";
 import { runCli, startCli } from "./run-cli.js";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let pair: Pair;
 let sql: postgres.Sql;
@@ -21,6 +21,10 @@ beforeAll(async () => {
   env = { REDIS_URL: pair.redis.url, DATABASE_URL: pair.databaseUrl };
   migration = await Migration.open({ redis: env.REDIS_URL, postgres: env.DATABASE_URL });
   await migration.migrateSchema();
+  // The first process sets up both stores.
+  const store = await pair.open("REDIS_PRIMARY");
+  await waitFor(async () => (await migration.status()).collections.users?.complete.redis);
+  await store.close();
 });
 
 afterAll(async () => {
@@ -154,7 +158,7 @@ describe("status", () => {
     child.stdout?.on("data", (text: string) => {
       shown += text;
     });
-    await waitFor(() => shown.split("\n").length > 2, { timeoutMs: 40_000 });
+    await waitFor(() => shown.split("\n").length > 2, { timeoutMs: 90_000 });
     child.kill("SIGINT");
     const { code, stdout } = await ran;
     expect(code).toBe(0);

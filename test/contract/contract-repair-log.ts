@@ -135,6 +135,21 @@ export function describeRepairLog(makeStore: MakeStore): void {
       expect(await calls().store.logStatus(items)).toMatchObject({ entries: 1, overflowed: false });
     });
 
+    test("keeps its authority open where it has to be intact, until what it left out was copied", async () => {
+      await fill();
+      const { store } = calls();
+      expect(await store.closeFence(1, [counts, items])).toBe(false);
+      expect(await store.readFence()).toMatchObject({ role: "authority", term: 1 });
+      await store.clearOverflow(items);
+      expect(await store.closeFence(1, [counts, items])).toBe(true);
+    });
+
+    test("keeps no authority open that has to hand over whatever it left out, and none that another log belongs to", async () => {
+      await fill();
+      expect(await calls().store.closeFence(1, [counts])).toBe(true);
+      expect(await calls().store.closeFence(1, [counts, items])).toBe(true);
+    });
+
     test("of counters is marked alike, and on its own", async () => {
       await calls().beAuthority();
       for (const id of ["a", "b", "c", "d"]) await calls().add({ id });

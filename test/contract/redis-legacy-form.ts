@@ -77,6 +77,31 @@ export function describeLegacyForm(makeStore: MakeRedis): void {
       expect(await bypass().ttl(ALL_SET)).toBeGreaterThan(ALL_SET_SECONDS * 1000 - 10_000);
     });
 
+    test("of a set that is no set stops the record that it follows, whole, and no other", async () => {
+      await calls().beAuthority();
+      await bypass().set(RED_SET, Buffer.from("odd"));
+      const rejected = { kind: "rejected", reason: expect.stringContaining("another Redis type") };
+      expect(await calls().write({ id: "a", bytes: item("red") })).toMatchObject(rejected);
+      expect(await calls().read("a")).toEqual({ kind: "absent" });
+      expect(await calls().logged("a")).toBeNull();
+      expect(await calls().store.readLog(items, 10)).toEqual([]);
+    });
+
+    test("of a set that is no set stops what is applied likewise", async () => {
+      await calls().beMirror();
+      await bypass().set(RED_SET, Buffer.from("odd"));
+      const states = ["red", "red"].map((color, n) => ({
+        id: `${n}`,
+        state: { stamp: 2000, bytes: item(color), expiresAt: null, operations: [] },
+      }));
+      const reply = await calls().store.applyRecords(items, 1, states);
+      expect(reply).toMatchObject({ fenced: false, results: [{ kind: "rejected" }, { kind: "rejected" }] });
+      expect(await calls().read("0")).toEqual({ kind: "absent" });
+      await bypass().del(RED_SET);
+      await calls().apply("0", { stamp: 2000, bytes: item("red") });
+      expect(await bypass().members(RED_SET)).toEqual(["0"]);
+    });
+
     test("of a set is left alone by a conflict and a repetition", async () => {
       await calls().beAuthority();
       await calls().put({ id: "a", bytes: item("blue"), operationId: "once" });

@@ -224,7 +224,7 @@ async function writeLegacyKeyspace(redis: Redis): Promise<void> {
     );
     pipeline.sadd("threadr:subscriptions:active", `user-${n}`);
   }
-  // pipeline.set("threadr:email:cut@example.org", '{"source": "lan');
+  pipeline.set("threadr:email:cut@example.org", '{"source": "lan');
   pipeline.set("threadr:ratelimit:10.0.0.1", "5", "EX", 600);
   pipeline.set("threadr:feature:flags", "on");
   await pipeline.exec();

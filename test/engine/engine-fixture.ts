@@ -123,6 +123,11 @@ export class EngineFixture {
     }
   }
 
+  setFenceRole(store: StoreName, role: Fence["role"]): void {
+    const { control } = this.servers[store];
+    if (control.fence) control.fence = { ...control.fence, role };
+  }
+
   /** Once, just before the next such call takes effect. */
   before(method: Method, what: () => unknown): void {
     this.#next(`${method}:call`, what);

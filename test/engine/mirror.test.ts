@@ -1,6 +1,6 @@
 /** Telling the mirror: what clears the repair log, what is reported, and what never reaches the caller. */
 import { describe, expect, test } from "vitest";
-import { mirrorCounters, mirrorRecords } from "../../src/engine/mirror.js";
+import { mirrorCounters, mirrorRecords, reportOverwritten } from "../../src/engine/mirror.js";
 import type { RecordState } from "../../src/stores/state.js";
 import { counts, item, items } from "../contract/contract-collections.js";
 import { type counterState, recordState } from "../contract/contract-harness.js";
@@ -90,6 +90,27 @@ test("a mirror that knows a later term supersedes what was decided", async () =>
   expect(await tell()).toBe("superseded");
   expect(await logged()).toEqual(["a"]);
   expect(engine.told).toEqual({});
+});
+
+test("a mirror that refuses under a fence of the same term doesn't supersede anything", async () => {
+  const { engine, tell } = await written();
+  const fence = { term: 1, role: "mirror", complete: true } as const;
+  engine.postgres.store.applyRecords = async () => ({ fenced: true, fence });
+  expect(await tell()).toBe("told");
+  expect(engine.told.mirrorFailure).toHaveLength(1);
+});
+
+test("what was overwritten is told with the stamp of the store that has it", async () => {
+  const { engine } = await written();
+  const overwrote = { kind: "applied", overwrote: true } as const;
+  reportOverwritten(engine.context, items, "redis", "a", 7, overwrote);
+  reportOverwritten(engine.context, items, "postgres", "a", 7, overwrote);
+  reportOverwritten(engine.context, items, "redis", "a", 7, { kind: "applied" });
+  reportOverwritten(engine.context, items, "redis", "a", 7, { ...overwrote, kind: "kept" } as never);
+  expect(engine.told.divergence).toMatchObject([
+    { redisStamp: null, postgresStamp: 7 },
+    { redisStamp: 7, postgresStamp: null },
+  ]);
 });
 
 test("a mirror without a fence is being set up: the log remembers", async () => {

@@ -5,7 +5,7 @@ import { readForUpdate, readRecords } from "../../src/engine/record-reader.js";
 import { AuthorityUnavailableError, ValidationError } from "../../src/errors.js";
 import { item, items } from "../contract/contract-collections.js";
 import { recordState } from "../contract/contract-harness.js";
-import { EngineFixture, fail, onVirtualTime, operation, slowly, write } from "./engine-fixture.js";
+import { away, EngineFixture, fail, onVirtualTime, operation, slowly, write } from "./engine-fixture.js";
 
 onVirtualTime();
 
@@ -38,6 +38,14 @@ describe("a complete authority", () => {
       stamp: state?.stamp,
       expiresAt,
     });
+  });
+
+  test("tells the expiry of a value that was copied and never stamped, where Postgres has it", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    const expiresAt = Date.now() + 60_000;
+    await mirrored(engine, { a: { stamp: 0, bytes: RED, expiresAt } });
+    engine.move("postgres", 2);
+    expect(await readOne(engine, "a")).toMatchObject({ kind: "hit", stamp: 0, expiresAt });
   });
 
   test("doesn't tell the expiry of a bare value, which a plain read doesn't learn", async () => {
@@ -170,10 +178,17 @@ describe("an authority that lost its memory", () => {
     expect(term).toBe(6);
   });
 
-  test("and goes away before its second answer is answered for by the other store", async () => {
+  test("and doesn't answer the second time is answered for by the other store", async () => {
     const engine = await lost();
-    engine.after("redis.applyRecords", () => engine.outage("redis"));
+    engine.after("redis.applyRecords", () => engine.before("redis.readRecords", fail(away())));
     expect(await readOne(engine, "a")).toMatchObject({ kind: "hit", value: RED, store: "postgres", fallback: true });
+  });
+
+  test("doesn't ask for what it can't read", async () => {
+    const engine = await lost();
+    engine.servers.redis.bypassAddMember(items.redisKey("odd"), "member");
+    expect(await readOne(engine, "odd")).toMatchObject({ kind: "error", store: "redis" });
+    expect(engine.called("postgres.inspectRecords")).toBe(0);
   });
 });
 
@@ -211,6 +226,9 @@ describe("looking elsewhere", () => {
     ]);
     expect(engine.called("redis.applyRecords")).toBe(0);
     expect(engine.called("redis.readRecords")).toBe(1);
+    engine.calls.length = 0;
+    expect(await readOne(engine, "b")).toMatchObject({ kind: "miss", store: "redis" });
+    expect(engine.called("postgres.inspectRecords")).toBe(0);
     engine.outage("postgres");
     expect(await readOne(engine, "a")).toMatchObject({ kind: "error", store: "redis" });
   });
@@ -245,6 +263,12 @@ describe("with the authority away", () => {
     expect(gone).toMatchObject({ kind: "miss", fallback: true });
     expect(never).toMatchObject({ kind: "error", store: "postgres", error: expect.any(AuthorityUnavailableError) });
     expect((never as { error: Error }).error.message).toMatch(/it is incomplete and the authority didn't answer/);
+  });
+
+  test("another store without a fence is believed about what it has, but not about a miss", async () => {
+    const { engine } = await cut();
+    engine.servers.postgres.control.fence = null;
+    expect(await read(engine, "a", "never")).toMatchObject([{ kind: "hit" }, { kind: "error", store: "postgres" }]);
   });
 
   test("and the other one too, each record is an error of the authority's", async () => {
@@ -287,6 +311,19 @@ describe("a read for an update", () => {
     await mirrored(engine, { a: { stamp: 1000, bytes: RED } });
     engine.loseRedis(2);
     expect(await readForUpdate(engine.context, items, "a", operation())).toMatchObject({ kind: "value", bytes: RED });
+  });
+
+  test("waits while a closed authority holds what a bypass writer did, which the handover may drop", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: RED }), write("b", { bytes: null })]);
+    await engine.redis.store.closeFence(1);
+    const forUpdate = (id: string) => readForUpdate(engine.context, items, id, operation());
+    expect(await forUpdate("a")).toMatchObject({ kind: "value", bytes: RED });
+    expect(await forUpdate("b")).toMatchObject({ kind: "tombstone" });
+    engine.servers.redis.bypassSet(items.redisKey("a"), BLUE);
+    await expect(forUpdate("a")).rejects.toMatchObject({ name: "AuthorityReadError", store: "redis" });
+    engine.setFenceRole("redis", "authority");
+    expect(await forUpdate("a")).toMatchObject({ kind: "value", bytes: BLUE, bypass: true });
   });
 
   test("is never answered by the other store", async () => {

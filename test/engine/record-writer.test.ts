@@ -79,6 +79,12 @@ describe("a write", () => {
     expect((error as ValidationError).operationId).toBe(op.id);
   });
 
+  test("of several is refused where any of them is refused for good", async () => {
+    const engine = await new EngineFixture().reign("postgres");
+    const writes = [write("a", { bytes: RED }), write("b", { bytes: Buffer.from("[1") })];
+    await expect(writeRecords(engine.context, items, writes, operation())).rejects.toThrow(ValidationError);
+  });
+
   test("that conflicts says so, and tells the mirror nothing", async () => {
     const engine = await new EngineFixture().reign("redis");
     const op = operation();
@@ -132,6 +138,14 @@ describe("a write into an authority that lost its memory", () => {
     expect(engine.called("redis.writeRecords")).toBe(2);
   });
 
+  test("gives its second step no more than the time that is left", async () => {
+    const engine = await lost();
+    engine.after("redis.applyRecords", () => engine.whenever("redis.writeRecords", never));
+    const begun = performance.now();
+    await expect(put(engine, "a", BLUE, operation(400))).rejects.toThrow(OutcomeUnknownError);
+    expect(performance.now() - begun).toBeLessThan(700);
+  });
+
   test("fetches only what is suspect", async () => {
     const engine = await lost();
     const { control } = engine.servers.redis;
@@ -181,6 +195,14 @@ describe("a change", () => {
     const bytes = Buffer.concat([RED, Buffer.from(" ")]);
     expect(changed).toMatchObject({ kind: "written", before: RED, state: { bytes } });
     expect(await held(engine, "postgres", "a")).toMatchObject({ bytes });
+  });
+
+  test("may make a record where there was none, and again where it was deleted", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    const made = () => ({ bytes: RED, expiresAt: null });
+    expect(await change(engine, "a", made)).toMatchObject({ kind: "written", before: null, state: { bytes: RED } });
+    await put(engine, "a", null);
+    expect(await change(engine, "a", made)).toMatchObject({ kind: "written", before: null });
   });
 
   test("may leave things as they are, and then writes nothing", async () => {

@@ -46,13 +46,17 @@ export function bypass(world: World, truth: Truth, event: BypassEvent): void {
         world.redis.bypassExpire(key, expiresAt);
         return truth.record(event.id).bypassed(value, expiresAt, event.op);
       }
-      case "bypass-count":
+      case "bypass-count": {
+        const counter = truth.counter(event.id);
+        const live = counter.sumAt("redis");
         world.redis.bypassIncr(key, event.by);
-        return truth.counter(event.id).bypassed(truth.counter(event.id).current.sum + event.by, event.op);
+        // The increment of what isn't there begins a key without an expiry.
+        return counter.bypassed(live + event.by, live > 0 ? counter.current.expiresAt : null, event.op);
+      }
       case "bypass-uncount":
         if (!world.redis.get(key)) return;
         world.redis.bypassDel(key);
-        return truth.counter(event.id).bypassed(0, event.op);
+        return truth.counter(event.id).bypassed(0, null, event.op);
     }
   });
 }

@@ -186,13 +186,24 @@ export class Callers {
 
   async readCount(event: Extract<PlannedEvent, { kind: "read-count" }>): Promise<void> {
     const { process } = await this.fleet.untilServing(event.process);
-    const [start, begun] = [this.world.sequence, performance.now()];
+    const { redis, postgres } = this.world;
+    const [start, begun, clocks] = [
+      this.world.sequence,
+      performance.now(),
+      { redis: redis.now(), postgres: postgres.now() },
+    ];
     const outcome = (await process.counters.readMany([event.id]))[0];
     this.#inTime(`a read of ${event.id}`, begun, DEADLINES.read);
     this.world.note(process.name, () => `read ${event.id}: ${JSON.stringify(outcome)}`);
     if (outcome?.kind !== "hit") return;
     const truth = this.truth.counter(event.id);
-    const allowed = (outcome.fallback ? truth.events : truth.during(start, this.world.sequence)).map((one) => one.sum);
+    const { store } = outcome;
+    const allowed = (outcome.fallback ? truth.events : truth.during(start, this.world.sequence)).flatMap(
+      ({ sum, expiresAt }) => [
+        ...(expiresAt === null || expiresAt > clocks[store] ? [sum] : []),
+        ...(this.world[store].isPast(expiresAt) ? [0] : []),
+      ],
+    );
     if (!allowed.includes(outcome.value)) {
       this.world.violate(
         "a read tells the truth",

@@ -23,9 +23,16 @@ export const records: BoundRecords<Lineage> = defineRecords<Lineage>({
   postgres: { table, columns: ({ chain }) => ({ first: chain[0] ?? null }) },
 }).bind({ prefix: "" });
 
+/** Counters that live for a time from their first increment on, or from the last one. */
+const COUNTER_EXPIRY: Record<string, { readonly ttlMs: number; readonly renew: boolean }> = {
+  t: { ttlMs: 500, renew: false },
+  r: { ttlMs: 300, renew: true },
+};
+
 export const counters: BoundCounters = defineCounters({
   name: "explored_counts",
   redis: { key: (id) => `count:${id}` },
+  expiry: (id) => COUNTER_EXPIRY[id] ?? null,
   postgres: { table: countersTable, columns: (_id, sum) => ({ total: sum }) },
 }).bind({ prefix: "" });
 

@@ -8,6 +8,7 @@ import type { World } from "./world.js";
 export interface TrueCount {
   readonly from: number;
   readonly sum: number;
+  readonly expiresAt: number | null;
   readonly by: string;
   firm: boolean;
 }
@@ -26,11 +27,16 @@ export class CounterTruth {
     readonly world: World,
     readonly operations: Operations,
   ) {
-    this.#push(0, "nothing", true);
+    this.#push(0, null, "nothing", true);
   }
 
   get current(): TrueCount {
     return this.events.at(-1) as TrueCount;
+  }
+
+  /** What a store that holds the truth counts, by its own clock. */
+  sumAt(store: StoreName): number {
+    return this.world[store].isPast(this.current.expiresAt) ? 0 : this.current.sum;
   }
 
   counted(store: StoreName, add: CounterAdd, result: CounterAddResult): void {
@@ -47,18 +53,28 @@ export class CounterTruth {
       this.world.violate("applied twice", `${add.operationId} on ${this.id} is counted again by ${store}`);
     this.#counted.add(add.operationId);
     this.operations.effective(add.operationId);
-    const sum = this.current.sum + add.by;
+    const live = this.sumAt(store);
+    const sum = live + add.by;
+    if (live < this.current.sum) this.world.cover("counter-begun-anew");
+    const keeps = live > 0 && !(add.renew && add.ttlMs !== null);
+    const renewed = add.ttlMs === null ? null : this.world[store].now() + add.ttlMs;
+    const expiresAt = keeps ? this.current.expiresAt : renewed;
     const stands = sumOf(result.state);
     if (stands !== sum)
       this.world.violate(
         "counts are exact",
         `${add.operationId} brought ${this.id} to ${stands} in ${store}; it should be ${sum}`,
       );
-    this.#push(sum, add.operationId, true);
+    if (result.state.expiresAt !== expiresAt)
+      this.world.violate(
+        "a counter lives as long as it should",
+        `${add.operationId} lets ${this.id} live until ${result.state.expiresAt} in ${store}; it should be ${expiresAt}`,
+      );
+    this.#push(sum, expiresAt, add.operationId, true);
   }
 
-  bypassed(sum: number, by: string): void {
-    this.#push(sum, by, false);
+  bypassed(sum: number, expiresAt: number | null, by: string): void {
+    this.#push(sum, expiresAt, by, false);
   }
 
   /** After a memory loss of the authority: what Postgres has and what stands, brought together. */
@@ -70,25 +86,33 @@ export class CounterTruth {
     for (const op of this.#counted) if (!remembered.has(op)) this.operations.lose(op);
     this.#counted = remembered;
     if (sum !== this.current.sum) this.world.cover("loss-took-counts");
+    const expiresAt = redis.sum === null ? (survivor?.expiresAt ?? null) : redis.expiresAt;
     // What stands without a companion came after the loss, and nobody adopted it yet.
-    if (redis.sum !== null && !redis.known) this.#push(row ? sumOf(row) : 0, "loss", true);
-    this.#push(sum, "loss", redis.sum === null || redis.known !== null);
+    if (redis.sum !== null && !redis.known) this.#push(row ? sumOf(row) : 0, row?.expiresAt ?? null, "loss", true);
+    this.#push(sum, expiresAt, "loss", redis.sum === null || redis.known !== null);
   }
 
   /** Postgres begins to reign: what it has must be what was true at the last adoption, or since. */
   handedOver(row: CounterState | undefined, loss: boolean): void {
-    const sum = row ? sumOf(row) : 0;
-    if (sum === this.current.sum) return;
-    const allowed = this.events.slice(loss ? 0 : this.#sinceFirm).map((event) => event.sum);
-    if (!allowed.includes(sum))
+    const [sum, expiresAt] = row ? [sumOf(row), row.expiresAt] : [0, null];
+    const { current, world } = this;
+    if (sum === current.sum && expiresAt === current.expiresAt) return;
+    const isOver = world.redis.isPast(current.expiresAt) || world.postgres.isPast(current.expiresAt);
+    // What ended by one server's clock may have been left out, or told as it was.
+    if (isOver && (!row || world.postgres.isPast(expiresAt))) {
+      this.#push(0, null, "expiry", true);
+      return;
+    }
+    const allowed = this.events.slice(loss ? 0 : this.#sinceFirm);
+    if (!allowed.some((event) => event.sum === sum && event.expiresAt === expiresAt))
       this.world.violate(
         "a handover carries every count",
-        `${this.id} stands at ${sum} in Postgres; it should be one of ${allowed}`,
+        `${this.id} stands at ${sum} until ${expiresAt} in Postgres; it should be one of ${allowed.map((event) => `${event.sum} until ${event.expiresAt}`)}`,
       );
     this.world.cover(loss ? "loss-took-counts" : "handover-dropped-bypass");
     this.dropped = true;
     if (loss) this.#counted = new Set([...this.#counted].filter((op) => row?.operations.includes(op)));
-    this.#push(sum, "handover", true);
+    this.#push(sum, expiresAt, "handover", true);
   }
 
   /**
@@ -96,14 +120,15 @@ export class CounterTruth {
    * still stands there and is a bypass writer's truth.
    */
   returned(row: CounterState | undefined): void {
-    const sum = redisCounter(this.world, this.id).sum ?? 0;
-    if (this.dropped && sum !== this.current.sum) {
+    const { sum: stands, expiresAt } = redisCounter(this.world, this.id);
+    const sum = stands ?? 0;
+    if (this.dropped && sum !== this.sumAt("redis")) {
       if (row && row.stamp > 0)
         this.world.violate(
           "what a handover drops is overwritten",
           `${this.id} stands at ${sum} in Redis, which reigns again; Postgres had ${this.current.sum}`,
         );
-      this.bypassed(sum, "dropped before");
+      this.bypassed(sum, expiresAt, "dropped before");
     }
     this.dropped = false;
   }
@@ -112,7 +137,7 @@ export class CounterTruth {
   takenOver(row: CounterState | undefined): void {
     if (!row || row.stamp > 0 || !this.dropped || sumOf(row) === this.current.sum) return;
     this.world.cover("dropped-taken-over");
-    this.#push(sumOf(row), "repair", true);
+    this.#push(sumOf(row), row.expiresAt, "repair", true);
   }
 
   markFirm(): void {
@@ -128,8 +153,8 @@ export class CounterTruth {
     );
   }
 
-  #push(sum: number, by: string, firm: boolean): void {
-    this.events.push({ from: this.world.sequence, sum, by, firm });
+  #push(sum: number, expiresAt: number | null, by: string, firm: boolean): void {
+    this.events.push({ from: this.world.sequence, sum, expiresAt, by, firm });
     if (firm) this.#sinceFirm = this.events.length - 1;
   }
 }
@@ -139,11 +164,11 @@ export function sumOf(state: CounterState): number {
 }
 
 /** What a Redis holds of a counter: the key's number, and the parts as the companion tells them. */
-export function redisCounter(world: World, id: string): { sum: number | null; known: CounterState | null } {
+export function redisCounter(world: World, id: string) {
   const key = counters.redisKey(id);
   const entry = world.redis.get(key);
   const companion = world.redis.memory.counters.get(key);
-  const known = companion && {
+  const known: CounterState | undefined = companion && {
     generation: companion.generation,
     redisPart: companion.lastSum - companion.postgresPart,
     postgresPart: companion.postgresPart,
@@ -151,7 +176,8 @@ export function redisCounter(world: World, id: string): { sum: number | null; kn
     expiresAt: companion.expiresAt,
     operations: companion.operations,
   };
-  return { sum: entry ? Number(String(entry.value)) : null, known: known ?? null };
+  const sum = entry ? Number(String(entry.value)) : null;
+  return { sum, expiresAt: entry?.expiresAt ?? null, known: known ?? null };
 }
 
 function lossSum(

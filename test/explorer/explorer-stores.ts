@@ -1,6 +1,6 @@
 /** The in-memory stores as one simulated process has them: every effect is noted, traced and followed by the invariants. */
 import { readMigrations } from "../../src/schema/migrate.js";
-import type { CounterCollection, RecordCollection } from "../../src/stores/collection.js";
+import type { Collection, CounterCollection, RecordCollection } from "../../src/stores/collection.js";
 import type { MemoryClaim, PostgresSide, RedisSide } from "../../src/stores/sides.js";
 import type {
   CounterAdd,
@@ -56,9 +56,9 @@ export class ExplorerRedis extends MemoryRedis implements RedisSide {
     this.#note = () => this.truth.redisClaimed(claim);
     return super.claimMemory(claim);
   }
-  override closeFence(term: number): Promise<boolean> {
+  override closeFence(term: number, intact?: readonly Collection[]): Promise<boolean> {
     this.#note = (closed: boolean) => closed && this.truth.closed("redis");
-    return super.closeFence(term);
+    return super.closeFence(term, intact);
   }
   override openFence(term: number): Promise<boolean> {
     this.#note = (opened: boolean) => opened && this.truth.opened("redis", term);
@@ -108,9 +108,9 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
     this.#note = (opened: boolean) => opened && this.truth.opened("postgres", term);
     return super.openFence(term);
   }
-  override closeFence(term: number): Promise<boolean> {
+  override closeFence(term: number, intact?: readonly Collection[]): Promise<boolean> {
     this.#note = (closed: boolean) => closed && this.truth.closed("postgres");
-    return super.closeFence(term);
+    return super.closeFence(term, intact);
   }
 
   /** For the look at the schema, which reads the migrations' files: while that happens in real time, virtual time stands still. */

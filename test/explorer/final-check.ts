@@ -3,6 +3,7 @@ import { chainOf, counters, records } from "./collections.js";
 import { redisCounter, sumOf } from "./counter-truth.js";
 import { redisRecord, sameBytes } from "./record-truth.js";
 import type { Truth } from "./truth.js";
+import type { World } from "./world.js";
 
 /** Both stores are equal to each other and to what is true. */
 export function checkEqual(truth: Truth): void {
@@ -13,10 +14,8 @@ export function checkEqual(truth: Truth): void {
     const row = world.postgres.records(records).get(one.id);
     const inPostgres = row && !world.postgres.isPast(row.expiresAt) ? row : { bytes: null, expiresAt: null };
     const live = one.live(truth.authority);
-    // Near an expiry the two servers' clocks may stand on either side of it.
-    const skew = Math.abs(world.redis.now() - world.postgres.now());
     const expiresAt = one.current.expiresAt;
-    if (expiresAt !== null && Math.abs(expiresAt - world.redis.now()) <= skew) continue;
+    if (isNear(world, expiresAt)) continue;
     if (givenUp) {
       if (!sameBytes(inPostgres.bytes, live))
         world.violate(
@@ -36,11 +35,20 @@ export function checkEqual(truth: Truth): void {
   }
   for (const one of truth.counters.values()) {
     const [redis, row] = [redisCounter(world, one.id), world.postgres.counters(counters).get(one.id)];
-    const sums = [givenUp ? one.current.sum : (redis.sum ?? 0), row ? sumOf(row) : 0];
-    if (sums.some((sum) => sum !== one.current.sum))
+    const sum = one.sumAt(truth.authority);
+    if (isNear(world, one.current.expiresAt)) continue;
+    const live = row && !world.postgres.isPast(row.expiresAt) ? sumOf(row) : 0;
+    const sums = [givenUp ? sum : (redis.sum ?? 0), live];
+    if (sums.some((held) => held !== sum))
       world.violate(
         "in the end both stores are equal",
-        `${one.id}: true ${one.current.sum}, Redis ${sums[0]}, Postgres ${sums[1]}`,
+        `${one.id}: true ${sum}, Redis ${sums[0]}, Postgres ${sums[1]}`,
       );
   }
+}
+
+/** Near an expiry the two servers' clocks may stand on either side of it. */
+function isNear(world: World, expiresAt: number | null): boolean {
+  const skew = Math.abs(world.redis.now() - world.postgres.now());
+  return expiresAt !== null && Math.abs(expiresAt - world.redis.now()) <= skew;
 }

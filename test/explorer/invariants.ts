@@ -107,9 +107,9 @@ function rises(truth: Truth, name: string, stamp: number): void {
 export function checkCounters(truth: Truth, one: CounterTruth): void {
   const { world } = truth;
   const { id } = one;
-  const { sum, known } = redisCounter(world, id);
+  const { sum, known, expiresAt } = redisCounter(world, id);
   const row = world.postgres.counters(counters).get(id);
-  if (truth.authority === "redis" && one.current.sum === (sum ?? 0)) {
+  if (truth.authority === "redis" && one.sumAt("redis") === (sum ?? 0)) {
     if (
       (known && sumOf(known) === (sum ?? 0)) ||
       (row && sumOf(row) === (sum ?? 0) && row.generation === (known?.generation ?? 0))
@@ -119,11 +119,14 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
 
   const { authority } = truth;
   if (truth.loss || !isWhole(world, authority, counters.name)) return;
-  const stands = authority === "redis" ? (sum ?? 0) : row ? sumOf(row) : 0;
-  if (stands !== one.current.sum) {
+  const live = row && !world.postgres.isPast(row.expiresAt) ? row : null;
+  const stands = authority === "redis" ? (sum ?? 0) : live ? sumOf(live) : 0;
+  const end = authority === "redis" ? expiresAt : (live?.expiresAt ?? null);
+  const should = one.sumAt(authority);
+  if (stands !== should || (stands > 0 && end !== one.current.expiresAt)) {
     world.violate(
       "counts are exact",
-      `${id} is ${one.current.sum} by ${one.current.by}, but ${authority} holds ${stands}`,
+      `${id} is ${should} until ${one.current.expiresAt} by ${one.current.by}, but ${authority} holds ${stands} until ${end}`,
     );
   }
 

@@ -127,7 +127,8 @@ export class MigrationProcess {
       const running = work({ pageSize, patienceMs: PATIENCE_MS, signal: stop.signal });
       running.catch(() => {}); // A killed process's end comes to nobody.
       const report = await Promise.race([running, killed]);
-      this.world.note(this.name, () => `ends ${what}: ${JSON.stringify(report)}`);
+      // A run's id is another one each time.
+      this.world.note(this.name, () => `ends ${what}: ${JSON.stringify({ ...report, runId: undefined })}`);
       return report;
     } catch (error) {
       if (!stop.signal.aborted && !isRefusal(error)) throw error;

@@ -68,10 +68,15 @@ export interface Plan {
 }
 
 export const RECORD_IDS = ["a", "b"] as const;
-export const COUNTER_IDS = ["m", "n"] as const;
+export const COUNTER_IDS = ["m", "n", "t", "r"] as const;
+/** Those that live for a time. */
+const EXPIRING_IDS = ["t", "t", "r", "m"] as const;
 
 /** What few schedules are about. */
-const SPECIALS = [null, null, null, null, null, null, null, "full-log", "full-log", "forced", "give-up"] as const;
+const SPECIALS = [
+  ...[null, null, null, null, null, null, null],
+  ...(["full-log", "full-log", "forced", "give-up", "expiring-counters"] as const),
+];
 
 export function strategyOf(stage: number): StrategyName {
   return strategyNames[stage] as StrategyName;
@@ -108,9 +113,12 @@ export function makePlan(seed: number): Plan {
   let ops = 0;
   const op = () => `o${++ops}`;
   const id = () => (random.chance(0.85) ? RECORD_IDS[0] : RECORD_IDS[1]);
-  const counter = () => (random.chance(0.85) ? COUNTER_IDS[0] : COUNTER_IDS[1]);
+  const counter = () => {
+    if (special === "expiring-counters") return random.pick(EXPIRING_IDS);
+    return random.chance(0.85) ? COUNTER_IDS[0] : COUNTER_IDS[1];
+  };
 
-  const focus = random.pick(["records", "counters", "both"] as const);
+  const focus = special === "expiring-counters" ? "counters" : random.pick(["records", "counters", "both"] as const);
   if (focus !== "counters") {
     const writes = random.between(2, 9);
     for (let i = 0; i < writes; i++) {
@@ -151,7 +159,7 @@ export function makePlan(seed: number): Plan {
     special === "forced" || (special !== "give-up" && random.chance(0.3))
       ? RECORD_IDS.filter(() => random.chance(0.7))
       : [];
-  const legacyCounters = random.chance(0.3) ? COUNTER_IDS.filter(() => random.chance(0.7)) : [];
+  const legacyCounters = random.chance(0.3) ? COUNTER_IDS.slice(0, 2).filter(() => random.chance(0.7)) : [];
   if (random.chance(0.35)) {
     for (let i = random.between(1, 4); i > 0; i--) {
       if (focus !== "counters") {
@@ -193,7 +201,7 @@ export function makePlan(seed: number): Plan {
   if (special === "give-up") addGiveUp(random, events, when);
   if (special === "forced") addForcedPassage(random, events, when, first);
   // What only Redis had goes with its memory, also where a forced passage left it there.
-  addFaults(random, events, when, special !== "forced");
+  addFaults(random, events, when, special !== "forced" && special !== "expiring-counters");
   events.sort((a, b) => a.at - b.at);
   return {
     seed,

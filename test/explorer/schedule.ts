@@ -74,7 +74,7 @@ async function scenario(plan: Plan, world: World): Promise<void> {
   }
   for (const id of plan.legacyCounters) {
     world.redis.bypassSet(counters.redisKey(id), Buffer.from("10"));
-    truth.counter(id).bypassed(10, `legacy-${id}`);
+    truth.counter(id).bypassed(10, null, `legacy-${id}`);
   }
   const fleet = new FleetOperator(world, truth, tables, plan);
   const callers = new Callers(world, truth, fleet);

@@ -1,6 +1,6 @@
 /**
  * A backend of its own, for tests that kill or pause processes: embeds the store and prints a line of JSON for each operation.
- * Arguments: name, strategy, and another strategy if it shall flip between the two all the time. Environment: REDIS_URL, DATABASE_URL.
+ * Arguments: name, strategy, and another strategy if it shall flip between the two all the time. Environment: REDIS_URL, DATABASE_URL, PAUSE_MS.
  * Ends at once when its standard input does; on SIGTERM when what is in flight has been answered.
  */
 import { writeSync } from "node:fs";
@@ -23,6 +23,7 @@ export interface Line {
   readonly error?: string;
 }
 
+const pauseMs = Number(process.env.PAUSE_MS);
 const [name, strategy, flipTo] = process.argv.slice(2) as [string, StrategyName, StrategyName?];
 /** Without a buffer: what was told before a kill is told. */
 const tell = (line: Line) => writeSync(1, `${JSON.stringify(line)}\n`);
@@ -53,7 +54,7 @@ async function forever(kind: Line["kind"], work: (op: string, n: number) => Prom
     } catch (error) {
       tell({ op, kind, ok: false, began, ended: Date.now(), error: String(error) });
     }
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -2,20 +2,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { StrategyName } from "../../src/index.js";
+import { type Bundled, bundle } from "../servers/bundled.js";
 import type { Pair } from "../support/pair.js";
 import { waitFor } from "../support/wait-for.js";
 import type { Line } from "./writer-process.js";
 
-const SCRIPT = fileURLToPath(new URL("./writer-process.ts", import.meta.url));
-const SHIFTED_DATE = new URL("./shifted-date.ts", import.meta.url).href;
+let bundled: Promise<Bundled> | undefined;
+/** Once for each test file: starting the sources would compile them in every process. */
+const programs = () => (bundled ??= bundle("test/faults", ["writer-process", "shifted-date"]));
 
 export interface WriterOptions {
   /** Another strategy, if it shall flip between the two all the time. */
   readonly flipTo?: StrategyName;
   /** Milliseconds by which its clock is ahead of this machine's; negative: behind. @default 0 */
   readonly clockShift?: number;
+  /** Milliseconds between two operations of a kind. @default 2 */
+  readonly pauseMs?: number;
 }
 
 export class Writer {
@@ -42,16 +46,18 @@ export class Writer {
     pair: Pair,
     name: string,
     strategy: StrategyName,
-    { flipTo, clockShift = 0 }: WriterOptions = {},
+    { flipTo, clockShift = 0, pauseMs = 2 }: WriterOptions = {},
   ): Promise<Writer> {
-    const preload = clockShift === 0 ? [] : ["--import", SHIFTED_DATE];
-    const args = ["--import", "tsx", ...preload, SCRIPT, name, strategy, ...(flipTo ? [flipTo] : [])];
+    const { program } = await programs();
+    const preload = clockShift === 0 ? [] : ["--import", pathToFileURL(program("shifted-date")).href];
+    const args = [...preload, program("writer-process"), name, strategy, ...(flipTo ? [flipTo] : [])];
     const child = spawn(process.execPath, args, {
       env: {
         ...process.env,
         REDIS_URL: pair.redis.url,
         DATABASE_URL: pair.databaseUrl,
         CLOCK_SHIFT_MS: String(clockShift),
+        PAUSE_MS: String(pauseMs),
       },
       stdio: ["pipe", "pipe", "pipe"],
     });

@@ -128,10 +128,12 @@ export abstract class MemoryStore<Server extends MemoryServer> {
     return fence;
   }
 
-  closeFence(term: number): Promise<boolean> {
+  closeFence(term: number, intact: readonly Collection[] = []): Promise<boolean> {
     return this.perform("closeFence", () => {
       const fence = this.standing();
       if (fence?.term !== term || fence.role === "mirror") return false;
+      const lacks = intact.some(({ name }) => this.server.control.hasOverflowed(name));
+      if (fence.role === "authority" && lacks) return false;
       this.server.control.fence = { ...fence, role: "closed" };
       return true;
     });

@@ -13,6 +13,7 @@ import { isComplete, type StoredFence } from "./control.js";
 import type { MemoryRedisServer, RecordCompanion, RedisEntry } from "./redis-server.js";
 
 export const OTHER_TYPE = "the key holds another Redis type";
+export const FOLLOWED_BY_OTHER = "a set that follows the record is a key of another Redis type";
 
 /** What stands under a key and its companion. */
 export interface Situation {
@@ -108,6 +109,7 @@ export class RedisRecords {
       return { kind: "repeated", state: this.#present(this.look(write.id)) };
     }
     if (write.expected && !this.#stands(s, write.expected)) return { kind: "conflict" };
+    if (!this.canFollow(write.id, write.bytes)) return { kind: "rejected", reason: FOLLOWED_BY_OTHER };
     const state: RecordState = {
       stamp: nextStamp("redis", this.server.micros(), s.stamp),
       bytes: write.bytes,
@@ -137,6 +139,11 @@ export class RedisRecords {
     if (s.unreadable || !this.isCompared(s)) return false;
     if (s.value !== null) return this.isChanged(s, true) || (mode === "bare" && this.isBare(s));
     return this.complete && (this.isVanished(s) || (mode === "bare" && !s.companion));
+  }
+
+  /** Whether the sets that follow the record are sets. */
+  canFollow(id: string, bytes: Buffer | null): boolean {
+    return this.collection.memberships(id, bytes).every(({ key }) => !Buffer.isBuffer(this.server.get(key)?.value));
   }
 
   /** Key, companion, sets and index entries become those of a state. `confirmed`: the other store has it too. */

@@ -1,6 +1,9 @@
 /** The audit on real servers: what it counts, what it leaves alone, what it reveals. */
+import { readFile } from "node:fs/promises";
+import { pgTable, text } from "drizzle-orm/pg-core";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { defineRecords } from "../../src/engine/define-records.js";
 import { ConfigurationError } from "../../src/errors.js";
 import { audit, auditKeyspace } from "../../src/migration/audit/audit.js";
 import { resolveAudit } from "../../src/migration/audit/audit-options.js";
@@ -8,6 +11,7 @@ import { auditPage } from "../../src/migration/audit/audit-page.js";
 import type { AuditReport } from "../../src/migration/audit/audit-report.js";
 import { TTL_BUCKETS } from "../../src/migration/audit/ttl-buckets.js";
 import { bindCollections } from "../../src/migration/bind-collections.js";
+import { syncColumns } from "../../src/schema/sync-columns.js";
 import { Guard } from "../../src/stores/guard.js";
 import { RedisStore } from "../../src/stores/redis/redis-store.js";
 import type { RedisServer } from "../servers/redis-server.js";
@@ -195,19 +199,31 @@ describe("premium grants", () => {
   });
 });
 
+const quotingNotes = defineRecords<{ to: string }>({
+  name: "notes",
+  redis: { key: (id, { prefix }) => `${prefix}note:${id}` },
+  postgres: { table: pgTable("notes", { id: text("id").primaryKey(), ...syncColumns() }) },
+  schema: {
+    "~standard": { validate: (value) => ({ issues: [{ message: `not for ${(value as { to: string }).to}` }] }) },
+  },
+});
+
 describe("what it reveals", () => {
   test("is no email, address or token, unless it is asked for", async () => {
     await writeKeyspace(redis);
     const quoting = '{"tweets": 1, "title": "quoted@example.org"}';
     await redis.set("threadr:cache:url:https://example.org/?mail=quoted@example.org", quoting);
-    const options = { checkValues: true, top: 1000 };
+    // A schema of the user's own may quote what it refuses.
+    await redis.set("threadr:note:1", '{"to": "refused@example.org"}');
+    const options = { checkValues: true, top: 1000, collections: { notes: quotingNotes } };
+    const secrets = [...SECRETS, "refused@example.org"];
     const masked = await audit(server.url, options);
-    for (const text of [JSON.stringify(masked), auditPage(masked)]) {
-      expect(SECRETS.filter((secret) => text.includes(secret))).toEqual([]);
-      expect(text).not.toMatch(/[^\s"]@[^\s"]/);
+    for (const shown of [JSON.stringify(masked), auditPage(masked)]) {
+      expect(secrets.filter((secret) => shown.includes(secret))).toEqual([]);
+      expect(shown).not.toMatch(/[^\s"]@[^\s"]/);
     }
     const open = JSON.stringify(await audit(server.url, { ...options, showPersonal: true }));
-    expect(SECRETS.filter((secret) => !open.includes(secret))).toEqual([]);
+    expect(secrets.filter((secret) => !open.includes(secret))).toEqual([]);
   });
 
   test("is text on its page, never markup, whatever a key is named", async () => {
@@ -277,6 +293,30 @@ describe("what it leaves alone", () => {
       await replica.stop();
     }
   });
+});
+
+test("needs no more rights than docs/audit.md says, and does without those that only tell more", async () => {
+  await writeKeyspace(redis);
+  const docs = await readFile(new URL("../../docs/audit.md", import.meta.url), "utf8");
+  const [, rights = ""] = /^ +ACL SETUSER auditor (.*)$/m.exec(docs) ?? [];
+  const allow = (text: string) => redis.call("ACL", "SETUSER", "auditor", "reset", ...text.split(" "));
+  // Redis before 7.2 knows no NO-TOUCH to allow.
+  const known = rights.replace("PASSWORD", "secret").replace(" +client|no-touch", "");
+  const url = server.url.replace("//", "//auditor:secret@");
+  try {
+    await allow(known);
+    const report = await audit(url, { checkValues: true });
+    expect(report).toMatchObject({ state: "finished", oldest: expect.any(Array) });
+    expect(report.memory.bytes).toBeGreaterThan(0);
+    await allow(known.replace(" +memory|usage", "").replace(" +object|idletime", ""));
+    const less = await audit(url);
+    expect(less).toMatchObject({ memory: { bytes: null }, oldest: null, keys: report.keys });
+    expect(less.notes.join()).toMatch(/refuses MEMORY USAGE/);
+    await allow(known.replace(" +scan", ""));
+    await expect(audit(url)).rejects.toThrow(/NOPERM.*scan/);
+  } finally {
+    await redis.call("ACL", "DELUSER", "auditor");
+  }
 });
 
 test("says so where the server tells no idle times, and knows the oldest where it does", async () => {

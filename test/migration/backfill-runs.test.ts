@@ -163,27 +163,28 @@ test("says how far it is, with rate and time left", async () => {
 });
 
 describe("a repair log that overflowed", () => {
-  test("is made good: also deletes that it left out are carried over", async () => {
+  test("is made good: also deletes and expiries that it left out are carried over", async () => {
     const { context, redis, urls } = fixture();
     const users = fixture().records("users");
-    const id = "gone@example.org";
-    await redis.set(`threadr:email:${id}`, signUp());
+    const [id, over] = ["gone@example.org", "over@example.org"];
+    for (const one of [id, over]) await redis.set(`threadr:email:${one}`, signUp());
     await backfill(context);
     const small = await RedisStore.connect({ redis: urls.redis, logLimit: 1 });
     try {
       const term = await fixture().term();
-      const write = (one: string, bytes: Buffer | null) =>
-        small.writeRecords(users, term, [{ id: one, bytes, expiresAt: null, operationId: `write-${one}` }]);
+      const write = (one: string, bytes: Buffer | null, expiresAt: number | null = null) =>
+        small.writeRecords(users, term, [{ id: one, bytes, expiresAt, operationId: `write-${one}` }]);
       await write("first@example.org", Buffer.from(signUp()));
       await write(id, null);
+      await write(over, Buffer.from(signUp()), Date.now() - 1000);
       expect(await small.logStatus(users)).toMatchObject({ overflowed: true });
     } finally {
       await small.close();
     }
     expect(await fixture().row("users", id)).toMatchObject({ bytes: signUp() });
     const report = await backfill(context);
-    expect(report).toMatchObject({ deletes: 1, overflowed: [] });
-    expect(await fixture().row("users", id)).toMatchObject({ bytes: null });
+    expect(report).toMatchObject({ deletes: 2, overflowed: [] });
+    for (const one of [id, over]) expect(await fixture().row("users", one)).toMatchObject({ bytes: null });
     expect(await context.redis.store.logStatus(users)).toMatchObject({ overflowed: false, entries: 0 });
   });
 

@@ -56,9 +56,10 @@ test("tells who decided from when to when, what was copied and compared, and wha
   const made = await report(context, { logs: folder });
   const { term } = made.status;
   expect(made.reigns.map(({ authority, term: of }) => [authority, of])).toEqual([
-    ["redis", Math.max(1, Number(term) - 2)],
-    ["postgres", Math.max(1, Number(term) - 1)],
-    ["redis", term],
+    // These stores never moved: the notes are made up, so terms before the first can't be told.
+    ["redis", null],
+    ["postgres", null],
+    ["redis", 1],
   ]);
   expect(made.reigns[0]).toMatchObject({ from: null, to: made.reigns[1]?.from });
   expect(made.reigns[2]?.to).toBeNull();

@@ -18,6 +18,7 @@ interface Options extends CommonOptions {
 export function rejectsCommand(): Command {
   return new Command("rejects")
     .description("What isn't as its collection allows, and was set aside with its reason.")
+    .addHelpText("after", "\nExample:\n  $ dual-write rejects list")
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(exportCommand())
@@ -118,14 +119,14 @@ function exportCommand(): Command {
 function retryCommand(): Command {
   const command = new Command("retry")
     .description("Sends what stands under their keys now once more, after what was wrong has been put right.")
-    .argument("[rows...]", "numbers, as the list shows them (default: all)")
+    .argument("[rows...]", "numbers, as the list shows them (default: all)", rowNumbers, [])
     .option("--collection <name>", "only of this collection")
     .addHelpText("after", "\nExits with 1 if any stay on the list.\n\nExample:\n  $ dual-write rejects retry 17 18");
-  return withCommonOptions(command).action((rows: string[], options: Options) =>
+  return withCommonOptions(command).action((rows: number[], options: Options) =>
     runSession(options, async ({ migration, output, signal }) => {
       const report = await migration.retryRejects({
         collection: options.collection,
-        rows: rows.length > 0 ? rows.map(wholeNumber) : undefined,
+        rows: rows.length > 0 ? rows : undefined,
         signal,
       });
       output.result(report, [
@@ -139,16 +140,20 @@ function retryCommand(): Command {
 function dropCommand(): Command {
   const command = new Command("drop")
     .description("Takes them off the list; in the stores nothing changes. A verify goes on telling what differs.")
-    .argument("<rows...>", "numbers, as the list shows them")
+    .argument("<rows...>", "numbers, as the list shows them", rowNumbers, [])
     .requiredOption("--reason <text>", "why; kept with the decisions")
     .addHelpText("after", '\nExample:\n  $ dual-write rejects drop 17 --reason "a test account"');
-  return withCommonOptions(command).action((rows: string[], options: Options & { readonly reason: string }) =>
+  return withCommonOptions(command).action((rows: number[], options: Options & { readonly reason: string }) =>
     runSession(options, async ({ migration, output }) => {
-      const dropped = await migration.dropRejects({ rows: rows.map(wholeNumber), reason: options.reason });
+      const dropped = await migration.dropRejects({ rows, reason: options.reason });
       output.result({ dropped }, [`${dropped} taken off the list.`]);
       return dropped === rows.length ? EXIT.done : EXIT.findings;
     }),
   );
+}
+
+function rowNumbers(text: string, before: readonly number[]): number[] {
+  return [...before, wholeNumber(text)];
 }
 
 /** Text where it is text. */

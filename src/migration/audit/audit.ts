@@ -98,7 +98,7 @@ class AuditPass {
   readonly #tally: AuditTally;
   readonly #options: ResolvedAudit;
   readonly #total: number;
-  readonly distinct = new DistinctKeys();
+  readonly distinct: DistinctKeys;
   listed = 0;
   repeated = 0;
   vanished = 0;
@@ -108,6 +108,7 @@ class AuditPass {
     this.#tally = tally;
     this.#options = options;
     this.#total = total;
+    this.distinct = DistinctKeys.expecting(total);
   }
 
   /** @throws the signal's reason, after the page under way */

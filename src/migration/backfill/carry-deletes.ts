@@ -1,6 +1,6 @@
 /**
- * Tells Postgres of deletes that the repair log had no room for. A deleted record has no key to be listed, but its companion
- * stands; so where a log overflowed, the pass over the keyspace looks at companions too.
+ * Tells Postgres of deletes and expiries that the repair log had no room for. What is deleted or expired has no key to be listed, but
+ * its companion stands; so where a log overflowed, the pass over the keyspace looks at companions too.
  */
 import { stateOf } from "../../engine/refetch.js";
 import { FencedError } from "../../errors.js";
@@ -9,7 +9,7 @@ import type { BoundCollection } from "../migration-context.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
 import { checkReply } from "../redis-authority.js";
 
-/** Returns how many deletes Postgres hadn't heard of. @throws FencedError when `term` isn't Redis's any more */
+/** Returns how many of what has ended Postgres hadn't heard of. @throws FencedError when `term` isn't Redis's any more */
 export async function carryDeletes(
   context: BothStores,
   companions: ReadonlyMap<BoundCollection, readonly string[]>,
@@ -17,37 +17,44 @@ export async function carryDeletes(
 ): Promise<number> {
   let carried = 0;
   for (const [collection, ids] of companions) {
-    const reply = await (collection.kind === "records"
-      ? tombstones(context, collection, ids, term)
+    const { reply, ended } = await (collection.kind === "records"
+      ? endedRecords(context, collection, ids, term)
       : endedCounters(context, collection, ids, term));
     if (reply.fenced) {
       context.term.contradicted();
       throw new FencedError("The term changed while deletes were carried over.");
     }
-    carried += reply.results.filter(({ kind }) => kind === "applied").length;
+    carried += reply.results.filter(({ kind }, i) => kind === "applied" && ended[i]).length;
   }
   return carried;
 }
 
-const NOTHING: Fenced<ApplyResult> = { fenced: false, results: [] };
+interface Carried {
+  readonly reply: Fenced<ApplyResult>;
+  /** Which of what was sent has ended; what only will, could do so before its key is listed. */
+  readonly ended: readonly boolean[];
+}
 
-async function tombstones(
+const NOTHING: Carried = { reply: { fenced: false, results: [] }, ended: [] };
+
+async function endedRecords(
   context: BothStores,
   collection: Extract<BoundCollection, { kind: "records" }>,
   ids: readonly string[],
   term: number,
-): Promise<Fenced<ApplyResult>> {
+): Promise<Carried> {
   const { fence, held } = await context.redis.attempt(
     (store) => store.inspectRecords(collection, ids, { term, mode: "changed" }),
     PAGE_MS,
   );
   checkReply(context, fence, term);
-  const states = held.flatMap((one, i) => {
-    const state = one.kind === "tombstone" ? stateOf(one) : null;
-    return state ? [{ id: ids[i] as string, state }] : [];
+  const sent = held.flatMap((one, i) => {
+    const state = one.kind === "value" && one.expiresAt === null ? null : stateOf(one);
+    return state ? [{ id: ids[i] as string, state, ended: one.kind !== "value" }] : [];
   });
-  if (states.length === 0) return NOTHING;
-  return context.postgres.attempt((store) => store.applyRecords(collection, term, states), PAGE_MS);
+  if (sent.length === 0) return NOTHING;
+  const reply = await context.postgres.attempt((store) => store.applyRecords(collection, term, sent), PAGE_MS);
+  return { reply, ended: sent.map(({ ended }) => ended) };
 }
 
 async function endedCounters(
@@ -55,15 +62,18 @@ async function endedCounters(
   collection: Extract<BoundCollection, { kind: "counters" }>,
   ids: readonly string[],
   term: number,
-): Promise<Fenced<ApplyResult>> {
+): Promise<Carried> {
   const { fence, held } = await context.redis.attempt(
     (store) => store.inspectCounters(collection, ids, { term, mode: "changed" }),
     PAGE_MS,
   );
   checkReply(context, fence, term);
-  const states = held.flatMap((one, i) =>
-    one.kind === "absent" && one.last ? [{ id: ids[i] as string, state: one.last }] : [],
-  );
-  if (states.length === 0) return NOTHING;
-  return context.postgres.attempt((store) => store.applyCounters(collection, term, states), PAGE_MS);
+  const sent = held.flatMap((one, i) => {
+    const id = ids[i] as string;
+    if (one.kind === "absent" && one.last) return [{ id, state: one.last, ended: true }];
+    return one.kind === "value" && one.expiresAt !== null ? [{ id, state: one, ended: false }] : [];
+  });
+  if (sent.length === 0) return NOTHING;
+  const reply = await context.postgres.attempt((store) => store.applyCounters(collection, term, sent), PAGE_MS);
+  return { reply, ended: sent.map(({ ended }) => ended) };
 }

@@ -41,9 +41,7 @@ export async function reverseBackfill(context: MigrationContext, options: Revers
   context.term.contradicted();
   const { postgres } = await persist("Reading the fences", toBegin(run), () => context.term.refresh());
   if (postgres?.redisGivenUp)
-    throw new StrategyError(
-      "Redis was given up: empty it and take it back with `dual-write take-redis-back`, which copies everything.",
-    );
+    throw new StrategyError("Redis was given up: empty it, then `dual-write rollback` copies everything into it.");
   const rates = new RateMeter();
   const { signal } = options;
   let copied = 0;

@@ -116,7 +116,8 @@ function versionOf(redis: Asked<RedisLook> | null): string | undefined {
 /** What the library touches in Redis, as patterns of an ACL. */
 function keyPatterns({ prefix, collections }: MigrationContext): string[] {
   const outside = collections.map(({ pattern }) => pattern).filter((pattern) => !pattern.startsWith(prefix));
-  return [...new Set([`${prefix}*`, "dual-write:*", ...outside])];
+  const literal = prefix.replace(/[\\*?[\]]/g, "\\$&");
+  return [...new Set([`${literal}*`, "dual-write:*", ...outside])];
 }
 
 /** A key of each kind; nothing stands there. */

@@ -38,6 +38,8 @@ export function bars(amounts: readonly Amount[]): Html {
 const COLUMNS_HEIGHT = 190;
 const FLOOR = COLUMNS_HEIGHT - 24;
 const CEILING = 18;
+/** Half of what a column's name takes, so that the first isn't cut. */
+const NAME = 22;
 /** Names of columns that fit beside one another. */
 const MOST_NAMES = 14;
 
@@ -55,7 +57,7 @@ export function columns(amounts: readonly Amount[]): Html {
       return html`<g><title>${name}: ${figure ?? value}</title>
 <rect class="fill-${fill}" x="${(middle - width / 2).toFixed(1)}" y="${(FLOOR - height).toFixed(1)}" width="${width.toFixed(1)}" height="${height.toFixed(1)}" rx="2"/>
 ${amounts.length <= MOST_NAMES && value > 0 && html`<text class="dim" x="${middle.toFixed(1)}" y="${(FLOOR - height - 5).toFixed(1)}" text-anchor="middle">${figure ?? value}</text>`}
-${n % everyName === 0 && html`<text class="dim" x="${middle.toFixed(1)}" y="${COLUMNS_HEIGHT - 8}" text-anchor="middle">${name}</text>`}</g>`;
+${n % everyName === 0 && html`<text class="dim" x="${Math.max(middle, NAME).toFixed(1)}" y="${COLUMNS_HEIGHT - 8}" text-anchor="middle">${name}</text>`}</g>`;
     },
   )}</svg>`;
 }

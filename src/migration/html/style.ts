@@ -27,6 +27,7 @@ th { text-align:left; color:var(--muted); font-weight:600; border-bottom:1px sol
 td { border-bottom:1px solid var(--line); padding:6px 10px 6px 0; vertical-align:top; } tr:last-child td { border-bottom:0; }
 .figure { font-variant-numeric:tabular-nums; } th.figure, td.figure { text-align:right; white-space:nowrap; }
 code { font:12.5px/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; overflow-wrap:anywhere; }
+td > code:only-child { display:inline-block; min-width:16ch; }
 .badge { display:inline-block; padding:0 8px; border-radius:9px; font-size:12px; background:var(--soft); color:var(--ink); white-space:nowrap; }
 .badge.critical { color:var(--critical); } .badge.high { color:var(--high); } .badge.medium { color:var(--medium); } .badge.low { color:var(--low); }
 .badge.good { color:var(--good); } .badge.bad { color:var(--bad); font-weight:600; }

@@ -8,7 +8,8 @@ export interface TimeScale {
 }
 
 const DAY_MS = 86_400_000;
-const TICKS = 6;
+/** What a date takes of the width. */
+const TICK = 130;
 
 /** From `from` to `to` between `left` and `right`; the axis is `height` below the top. */
 export function timeScale(from: number, to: number, left: number, right: number, height: number): TimeScale {
@@ -16,8 +17,9 @@ export function timeScale(from: number, to: number, left: number, right: number,
   const place = (at: Date | number) =>
     left + (Math.min(Math.max(Number(at), from), to) - from) * ((right - left) / span);
   const x = (at: Date | number) => place(at).toFixed(1);
-  const ticks = Array.from({ length: TICKS }, (_, n) => from + (span * n) / (TICKS - 1));
-  const anchor = (n: number) => (n === 0 ? "start" : n === TICKS - 1 ? "end" : "middle");
+  const last = Math.max(1, Math.floor((right - left) / TICK) - 1);
+  const ticks = Array.from({ length: last + 1 }, (_, n) => from + (span * n) / last);
+  const anchor = (n: number) => (n === 0 ? "start" : n === last ? "end" : "middle");
   const axis = html`${ticks.map(
     (at, n) => html`<line class="grid" x1="${x(at)}" x2="${x(at)}" y1="0" y2="${height}"/>
 <text class="dim" x="${x(at)}" y="${height + 15}" text-anchor="${anchor(n)}">${nameOf(at, span)}</text>`,

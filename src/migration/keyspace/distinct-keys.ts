@@ -11,13 +11,20 @@ const LIMIT = 1 << 25;
 const LOAD = 0.75;
 
 export class DistinctKeys {
-  #table = new Float64Array(START);
+  #table: Float64Array;
   #size = 0;
   readonly #limit: number;
   #full = false;
 
-  constructor(limit = LIMIT) {
+  constructor(limit = LIMIT, start = START) {
     this.#limit = limit;
+    this.#table = new Float64Array(start);
+  }
+
+  /** Has room for so many from the beginning: growing takes half as much again for a moment. */
+  static expecting(keys: number): DistinctKeys {
+    const places = 2 ** Math.ceil(Math.log2(Math.max(START, keys / LOAD + 1)));
+    return new DistinctKeys(LIMIT, Math.min(LIMIT, places));
   }
 
   /** False: some keys came after the memory's limit, and of those repetitions weren't recognised. */

@@ -46,7 +46,7 @@ export function reignsOf(
   const isTold = starts.at(-1)?.authority === present.authority;
   return starts.map(({ authority: store, at, reason }, n) => ({
     authority: store,
-    term: isTold && present.term !== null ? Math.max(1, present.term - (starts.length - 1 - n)) : null,
+    term: isTold && present.term !== null ? countedBack(present.term, starts.length - 1 - n) : null,
     from: at,
     to: starts[n + 1]?.at ?? null,
     reason,
@@ -69,4 +69,9 @@ function authorityOf(strategy: string | null): StoreName | null {
   return strategy !== null && Object.hasOwn(strategies, strategy)
     ? strategies[strategy as StrategyName].authority
     : null;
+}
+
+/** Null: more terms were noted than there were, so the notes are of another pair of stores. */
+function countedBack(term: number, terms: number): number | null {
+  return term > terms ? term - terms : null;
 }

@@ -4,7 +4,7 @@ import { count, duration, moment } from "../html/figures.js";
 import { lines } from "../html/lines.js";
 import { type Content, type Html, html } from "../html/markup.js";
 import { badge, beside, code, list, page, section, table, tiles, titled } from "../html/page.js";
-import { type Lane, timeline } from "../html/timeline.js";
+import { courseSection } from "./course-section.js";
 import type { MigrationReport } from "./report.js";
 
 export function reportPage(report: MigrationReport): string {
@@ -13,7 +13,7 @@ export function reportPage(report: MigrationReport): string {
     subtitle: moment(report.at),
     sections: [
       headline(report),
-      course(report),
+      courseSection(report),
       traffic(report),
       divergence(report),
       runs(report),
@@ -52,46 +52,6 @@ function headline({ status, latency, divergences }: MigrationReport): Html {
       mood: rejects > 0 ? "bad" : undefined,
     },
   ]);
-}
-
-/** Spans without a beginning or an end reach to the edges. */
-function course({ at, reigns, strategies, backfills, verifies }: MigrationReport): Html {
-  const starts = [...reigns, ...strategies].flatMap(({ from }) => (from ? [Number(from)] : []));
-  starts.push(...[...backfills, ...verifies].map(({ startedAt }) => Number(startedAt)));
-  if (starts.length === 0) return section("Course", html`<p class="muted">Nothing has happened yet.</p>`);
-  const first = new Date(starts.reduce((a, b) => Math.min(a, b)));
-  const end = (to: Date | null) => to ?? at;
-  const lanes: Lane[] = [
-    {
-      name: "Authority",
-      spans: reigns.map(({ authority, term, from, to }) => {
-        const text = `${authority === "redis" ? "Redis" : "Postgres"}${term === null ? "" : ` · term ${term}`}`;
-        return { from: from ?? first, to: end(to), fill: authority === "redis" ? "5" : "1", text, name: text };
-      }),
-    },
-    {
-      name: "Strategy",
-      spans: strategies.map(({ strategy, from, to, forced }, n) => {
-        const text = `${strategy}${forced ? " (forced)" : ""}`;
-        return { from, to: end(to), fill: String((n % 4) + 1), text, name: `${text} from ${moment(from)}` };
-      }),
-    },
-    {
-      name: "Backfill",
-      spans: backfills.map(({ startedAt, finishedAt, state }) => {
-        const fill = state === "finished" ? "good" : state === "running" ? "0" : "high";
-        return { from: startedAt, to: end(finishedAt), fill, name: `${state}, begun ${moment(startedAt)}` };
-      }),
-    },
-    {
-      name: "Verify",
-      spans: verifies.map(({ startedAt, finishedAt, clean, collection }) => {
-        const name = `${collection}: ${clean ? "clean" : "differences"}, ${moment(startedAt)}`;
-        return { from: startedAt, to: end(finishedAt), fill: clean ? "good" : "bad", name };
-      }),
-    },
-  ];
-  return section("Course", timeline(lanes, first, at));
 }
 
 function traffic({ logs: kept, status }: MigrationReport): Html {

@@ -6,6 +6,7 @@ import type { Counts } from "../run/tally.js";
 import { orNull } from "./store-status.js";
 
 export interface LastBackfill {
+  readonly id: string;
   readonly state: string;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
@@ -35,6 +36,7 @@ export async function readRuns({ evidence, postgres }: MigrationContext): Promis
   const kept = last?.counts as { counts?: Counts } | null | undefined;
   return {
     backfill: last && {
+      id: last.id,
       state: last.state,
       startedAt: last.startedAt,
       finishedAt: last.finishedAt,

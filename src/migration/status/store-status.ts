@@ -1,5 +1,6 @@
 /** How a store does: whether it answers, how soon, its fence, and how much it holds. */
 import { describe, type Guard } from "../../stores/guard.js";
+import { isMissingTable } from "../../stores/postgres/errors.js";
 import { readTableSizes, type TableSize } from "../../stores/postgres/table-sizes.js";
 import { type RedisMemory, readRedisMemory } from "../../stores/redis/server-facts.js";
 import type { Fence } from "../../stores/store.js";
@@ -7,7 +8,7 @@ import { type MigrationContext, PAGE_MS } from "../migration-context.js";
 
 export interface StoreStatus {
   readonly reachable: boolean;
-  /** Why not. */
+  /** Why not, or why it answers and yet can't be used. */
   readonly error?: string;
   /** Round trip in milliseconds; null if it didn't answer. */
   readonly latencyMs: number | null;
@@ -44,12 +45,14 @@ export async function postgresStatus({ postgres, collections }: MigrationContext
 
 async function storeStatus(guard: Guard): Promise<StoreStatus> {
   const sent = performance.now();
+  let latencyMs: number | null = null;
   try {
     await guard.attempt((store) => store.now(), PAGE_MS);
-    const latencyMs = Math.round((performance.now() - sent) * 100) / 100;
+    latencyMs = Math.round((performance.now() - sent) * 100) / 100;
     return { reachable: true, latencyMs, fence: await guard.attempt((store) => store.readFence(), PAGE_MS) };
-  } catch (error) {
-    return { reachable: false, latencyMs: null, error: describe(error), fence: null };
+  } catch (cause) {
+    const error = isMissingTable(cause) ? "it has no schema yet: run `dual-write migrate-schema`" : describe(cause);
+    return { reachable: latencyMs !== null, latencyMs, error, fence: null };
   }
 }
 

@@ -17,7 +17,8 @@ export async function takeBackSettled(
     const last = rows.at(-1);
     if (!last) return;
     after = last.row;
-    const known = rows.flatMap(({ key }) => {
+    const known = rows.flatMap(({ key, source }) => {
+      if (source === "repair") return [];
       const id = collection.parseKey(key);
       return id !== null && collection.redisKey(id) === key ? [{ id, key }] : [];
     });

@@ -1,6 +1,7 @@
 /** What the control tables keep: runs of the migration, differences, decisions, and what was set aside. */
 import type { PendingQuery, Row, Sql } from "postgres";
 import type { CollectionEvidence, Decision, Evidence, Rejected } from "../evidence.js";
+import { pageRejects, type RejectValue } from "./reject-list.js";
 import * as rejects from "./rejects.js";
 import { storableText } from "./storable-text.js";
 
@@ -109,8 +110,8 @@ export class ControlRecords implements Evidence {
   knownRejects(collection: string, keys: readonly string[]): Promise<Map<string, rejects.KnownReject>> {
     return rejects.knownRejects(this.#sql, collection, keys);
   }
-  pageRejects(collection: string, after: number, limit: number): Promise<rejects.RejectRow[]> {
-    return rejects.pageRejects(this.#sql, collection, after, limit);
+  pageRejects(collection: string, after: number, limit: number): Promise<RejectValue[]> {
+    return pageRejects(this.#sql, { collection }, after, limit);
   }
   rejectCount(): Promise<number> {
     return rejects.rejectCount(this.#sql);

@@ -120,6 +120,11 @@ function endedByFault(error: unknown): boolean {
   return code.startsWith("XX") && (severity === "FATAL" || severity === "PANIC");
 }
 
+/** A table isn't there. */
+export function isMissingTable(error: unknown): boolean {
+  return driverError(error).code === "42P01";
+}
+
 /** Another row has the value of a unique column. */
 export function isUniqueViolation(error: unknown): boolean {
   return driverError(error).code === "23505";

@@ -161,8 +161,9 @@ export class PostgresStore implements PostgresSide {
       throw new Error("The row of dual_write_fence vanished while it was created; the library never removes it.");
     return stands;
   }
-  closeFence(term: number): Promise<boolean> {
-    return fences.closeFence(this.#context.connection, term);
+  closeFence(term: number, intact: readonly Collection[] = []): Promise<boolean> {
+    const names = intact.map(({ name }) => name);
+    return fences.closeFence(this.#context.connection, term, names);
   }
   openFence(term: number): Promise<boolean> {
     return fences.openFence(this.#context.connection, term);

@@ -11,12 +11,6 @@ export interface KnownReject {
   readonly source: string;
 }
 
-export interface RejectRow extends KnownReject {
-  /** Rises with each new row. */
-  readonly row: number;
-  readonly key: string;
-}
-
 /** What a repair replaced was no reject but valid, and is kept for people only. */
 const KEPT = "repair";
 
@@ -62,14 +56,6 @@ export async function knownRejects(
       return reject ? [[key, reject] as const] : [];
     }),
   );
-}
-
-/** The rows after the one named, oldest first. */
-export async function pageRejects(sql: Sql, collection: string, after: number, limit: number): Promise<RejectRow[]> {
-  const rows = await sql<RejectRow[]>`
-    SELECT id::float8 AS row, key, value, reason, source FROM dual_write_rejects
-    WHERE collection = ${collection} AND source <> ${KEPT} AND id > ${after} ORDER BY id LIMIT ${limit}`;
-  return [...rows];
 }
 
 /** What a repair replaced, too. */

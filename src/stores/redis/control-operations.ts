@@ -63,8 +63,10 @@ export async function createFence(context: RedisContext, fence: Fence): Promise<
   return portFence(await context.connection.script("dwCreateFence", [controlKeys.fence], [text]));
 }
 
-export async function closeFence(context: RedisContext, term: number): Promise<boolean> {
-  return (await context.connection.script("dwCloseFence", [controlKeys.fence], [term, context.connection.runId])) === 1;
+export async function closeFence(context: RedisContext, term: number, intact: readonly Collection[]): Promise<boolean> {
+  const marks = intact.map(({ name }) => controlKeys.overflow(name));
+  const keys = [controlKeys.fence, ...marks];
+  return (await context.connection.script("dwCloseFence", keys, [term, context.connection.runId])) === 1;
 }
 
 export async function openFence(context: RedisContext, term: number): Promise<boolean> {

@@ -127,8 +127,8 @@ export class RedisStore implements RedisSide {
   createFence(fence: Fence): Promise<Fence> {
     return control.createFence(this.#context, fence);
   }
-  closeFence(term: number): Promise<boolean> {
-    return control.closeFence(this.#context, term);
+  closeFence(term: number, intact: readonly Collection[] = []): Promise<boolean> {
+    return control.closeFence(this.#context, term, intact);
   }
   openFence(term: number): Promise<boolean> {
     return control.openFence(this.#context, term);

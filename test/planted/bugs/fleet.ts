@@ -19,7 +19,7 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     schedules,
     change(
       "src/strategy/handover.ts",
-      "if (!(await old.attempt((store) => store.closeFence(term), CONTROL_MS))) {",
+      "if (!(await old.attempt((store) => store.closeFence(term, intact), CONTROL_MS))) {",
       "if (false) {",
     ),
   ),

@@ -8,7 +8,7 @@ const POSTGRES = "test/contract/postgres.test.ts";
 export const OPERATION_BUGS: readonly PlantedBug[] = [
   bug(
     "fallback on any miss",
-    schedules,
+    test("test/engine/record-reader.test.ts", "is believed about a miss, a tombstone and an expiry"),
     change("src/engine/record-reader.ts", 'const always = context.lookElsewhere === "always";', "const always = true;"),
   ),
   bug(
@@ -88,7 +88,7 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
   ),
   bug(
     "superseded write is acknowledged",
-    schedules,
+    test("test/engine/record-writer.test.ts", "that the mirror calls superseded is made again in the next term"),
     change("src/engine/mirror.ts", 'if (reply.fence && reply.fence.term > reign.term) return "superseded";', ""),
   ),
   bug(

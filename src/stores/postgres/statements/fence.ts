@@ -1,6 +1,7 @@
 /** Reading and changing the fence. Each change is one call of a function that first locks out the writes in flight; see the migration. */
 import type { Fence } from "../../store.js";
 import type { PostgresConnection, Row } from "../connection.js";
+import { textArray } from "../sql-text.js";
 import { fenceOf, wholeSql } from "./gate.js";
 
 /** For one collection, or for all: complete if none is known to lack anything. */
@@ -26,8 +27,16 @@ export function createFenceSql({ term, role, complete }: Fence): string {
   return `SELECT dual_write_create_fence(${Math.trunc(term)}, '${role}', ${complete}, false)`;
 }
 
-export async function closeFence(connection: PostgresConnection, term: number): Promise<boolean> {
-  return only(await connection.run("SELECT dual_write_close_fence($1::bigint)", [term])) === true;
+export async function closeFence(
+  connection: PostgresConnection,
+  term: number,
+  intact: readonly string[],
+): Promise<boolean> {
+  const closed = await connection.run("SELECT dual_write_close_fence($1::bigint, $2::text[])", [
+    term,
+    textArray(intact),
+  ]);
+  return only(closed) === true;
 }
 
 export async function openFence(connection: PostgresConnection, term: number): Promise<boolean> {

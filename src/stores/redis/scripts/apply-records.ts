@@ -56,6 +56,8 @@ for i = 1, count do
   if decision == 'adopt' and live and not h.companion and stamp == 0 and same_content then decision = 'keep' end
   if decision == 'reject' then
     results[i] = { 'rejected', 'the key holds another Redis type' }
+  elseif decision == 'write' and not can_follow(k + 2, a + 7, follows) then
+    results[i] = { 'rejected', FOLLOWED_BY_OTHER }
   elseif decision == 'write' then
     local overwrote = ((live and h.bypass) or h.kind == 'vanished') and not same_content
     -- Without a stamp only an authority that lost its memory needs a companion: it says that the record is compared.

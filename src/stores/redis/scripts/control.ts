@@ -27,11 +27,17 @@ if not redis.call('GET', KEYS[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 return redis.call('GET', KEYS[1])
 `;
 
-/** authority at exactly `term` → closed. KEYS: fence. ARGV: term, run id. Returns 1 if closed at `term` afterwards. */
+/**
+ * `authority` → `closed`, at exactly the term, unless a log has left out entries. KEYS: fence, then the marks of logs that must have
+ * left out none. ARGV: term, run id. Returns 1 if closed afterwards.
+ */
 export const CLOSE_FENCE = `${PRELUDE}
 local fence, term = read_fence(KEYS[1]), tonumber(ARGV[1])
 if not fence or fence.run ~= ARGV[2] or fence.term ~= term then return 0 end
 if fence.role == 'authority' then
+  for i = 2, #KEYS do
+    if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end
+  end
   fence.role = 'closed'
   write_fence(KEYS[1], fence)
 end

@@ -150,6 +150,20 @@ local function describe(h, complete, fence_term)
   return { h.kind, text(h.stamp), h.raw or '', or_dash(h.expires), h.ops, h.bypass and '1' or '0', compared and '1' or '0' }
 end
 
+local FOLLOWED_BY_OTHER = 'a set that follows the record is a key of another Redis type'
+
+-- Asked before anything is written: a script that failed at such a key would leave half of what it had to do.
+local function can_follow(key_at, arg_at, count)
+  for n = 0, count - 1 do
+    local kind = ARGV[arg_at + n * 3]
+    if kind == 'add' or kind == 'remove' then
+      local held = redis.call('TYPE', KEYS[key_at + n]).ok
+      if held ~= 'set' and held ~= 'none' then return false end
+    end
+  end
+  return true
+end
+
 -- Sets and index entries that follow the record: KEYS after its own, groups of three (kind, member, ttl) in ARGV.
 local function follow(key_at, arg_at, count, stamp)
   for n = 0, count - 1 do

@@ -35,6 +35,8 @@ for i = 1, count do
     results[i] = { 'repeated', text(h.stamp), h.raw or '', or_dash(h.expires), h.ops, live and '1' or '0' }
   elseif expecting and (exp_stamp ~= h.stamp or (live and h.digest or '-') ~= exp_digest) then
     results[i] = { 'conflict' }
+  elseif not can_follow(k + 2, a + 10, follows) then
+    results[i] = { 'rejected', FOLLOWED_BY_OTHER }
   else
     local stamp = next_stamp(h.stamp)
     local c = { stamp = stamp, term = term, digest = '-', ops = join_operations(h.ops, op, RECORD_OPS) }

@@ -1,10 +1,10 @@
-/** Bundles the demo's programs once: it starts some twenty processes, and compiling in each would take as long as all the rest. */
+/** Bundles programs once that are then started many times: compiling in each process would take as long as all the rest. */
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeTemporaryFolder } from "../../test/servers/server-account.js";
-import { startGuard } from "../../test/servers/server-guard.js";
+import { makeTemporaryFolder } from "./server-account.js";
+import { startGuard } from "./server-guard.js";
 
 export interface Bundled {
   /** The path of a program, given by its file's name without `.ts`. */
@@ -14,25 +14,24 @@ export interface Bundled {
 }
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const HERE = fileURLToPath(new URL("./", import.meta.url));
 
 /** The part of esbuild's interface that is used. */
 interface Esbuild {
   build(options: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
-export async function bundle(names: readonly string[]): Promise<Bundled> {
+/** `folder`: where the programs are, such as "examples/demo"; two deep, as the library's sources, which look for its migrations. */
+export async function bundle(folder: string, names: readonly string[]): Promise<Bundled> {
   // The compiler that tsx brings along, and runs this very file with.
   const esbuild = createRequire(fileURLToPath(import.meta.resolve("tsx")))("esbuild") as Esbuild;
-  const folder = await makeTemporaryFolder("dual-write-demo-");
+  const place = await makeTemporaryFolder("dual-write-bundle-");
   // A guard ends a server and removes its folder; here there is no server.
-  const guard = startGuard("TERM", folder);
-  // As deep as a source file of the library, which looks for its migrations two folders up.
-  const output = join(folder, "examples", "demo");
+  const guard = startGuard("TERM", place);
+  const output = join(place, folder);
   await mkdir(output, { recursive: true });
-  for (const name of ["migrations", "node_modules"]) await symlink(join(ROOT, name), join(folder, name), "junction");
+  for (const name of ["migrations", "node_modules"]) await symlink(join(ROOT, name), join(place, name), "junction");
   await esbuild.build({
-    entryPoints: names.map((name) => join(HERE, `${name}.ts`)),
+    entryPoints: names.map((name) => join(ROOT, folder, `${name}.ts`)),
     outdir: output,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -47,7 +46,7 @@ export async function bundle(names: readonly string[]): Promise<Bundled> {
   return {
     program: (name) => join(output, `${name}.mjs`),
     stop: async () => {
-      await rm(folder, { recursive: true, force: true });
+      await rm(place, { recursive: true, force: true });
       await guard.release();
     },
   };

@@ -44,7 +44,7 @@ END $$;
 --> statement-breakpoint
 -- Ends the reign of exactly this term, unless the log of one of the `intact` collections has left out entries: nothing would carry
 -- these over. True if the fence is closed at it afterwards.
-CREATE FUNCTION dual_write_close_fence(asked bigint, intact text[]) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION dual_write_close_fence(asked bigint, intact text[] DEFAULT '{}') RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM dual_write_lock_fence();
 	UPDATE dual_write_fence f SET role = 'closed' WHERE f.id = 1 AND f.role = 'authority' AND f.term = asked

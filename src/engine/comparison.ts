@@ -3,7 +3,7 @@ import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
 import type { StoreName } from "../stores/state.js";
 import { otherStore } from "../stores/state.js";
-import type { HeldCounter, HeldRecord } from "../stores/store.js";
+import type { Fence, HeldCounter, HeldRecord } from "../stores/store.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { counterDifference, type Held, recordDifference, sameHeld, stampOf } from "./difference.js";
 import { events } from "./events.js";
@@ -52,12 +52,13 @@ export class Comparison {
   async #compare(collection: Collection, ids: readonly string[], authority: StoreName): Promise<void> {
     const first = await this.#look(collection, ids, authority);
     this.counts.compared += ids.length;
-    // A log too long to be looked through could explain anything.
-    if (first.logged.size >= LOG_LIMIT) return;
+    // A log too long to be looked through could explain anything, and so does what an incomplete store is known to lack.
+    if (first.logged.size >= LOG_LIMIT || !first.whole) return;
     const suspects = ids.filter((_, i) => differenceOf(collection, first.mine[i] as Held, first.theirs[i] as Held));
     if (suspects.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
     const second = await this.#look(collection, suspects, authority);
+    if (!second.whole) return;
     for (const [i, id] of suspects.entries()) {
       const at = ids.indexOf(id);
       const [mine, theirs] = [second.mine[i] as Held, second.theirs[i] as Held];
@@ -82,21 +83,28 @@ export class Comparison {
     if (!mine || !theirs) throw new Error("only one store is connected");
     const { deadlines } = this.#context;
     const log = await mine.attempt((store) => store.readLog(collection, LOG_LIMIT), deadlines.mirror);
-    const [a, b] = await Promise.all([mine, theirs].map((guard) => inspect(guard, collection, ids, deadlines.mirror)));
-    return { mine: a as readonly Held[], theirs: b as readonly Held[], logged: new Set(log.map((entry) => entry.id)) };
+    const [a, b] = await Promise.all([
+      inspect(mine, collection, ids, deadlines.mirror),
+      inspect(theirs, collection, ids, deadlines.mirror),
+    ]);
+    return {
+      mine: a.held,
+      theirs: b.held,
+      whole: (a.fence?.complete && b.fence?.complete) ?? false,
+      logged: new Set(log.map((entry) => entry.id)),
+    };
   }
 }
 
-async function inspect(
+function inspect(
   guard: Guard,
   collection: Collection,
   ids: readonly string[],
   timeoutMs: number,
-): Promise<readonly Held[]> {
-  const { held } = await (collection.kind === "records"
+): Promise<{ readonly fence: Fence | null; readonly held: readonly Held[] }> {
+  return collection.kind === "records"
     ? guard.attempt((store) => store.inspectRecords(collection, ids), timeoutMs)
-    : guard.attempt((store) => store.inspectCounters(collection, ids), timeoutMs));
-  return held;
+    : guard.attempt((store) => store.inspectCounters(collection, ids), timeoutMs);
 }
 
 function differenceOf(collection: Collection, authority: Held, mirror: Held) {

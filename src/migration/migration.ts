@@ -5,7 +5,7 @@ import type { StrategyName } from "../strategy/strategies.js";
 import { auditKeyspace } from "./audit/audit.js";
 import { type AuditOptions, resolveAudit } from "./audit/audit-options.js";
 import type { AuditReport } from "./audit/audit-report.js";
-import { type BackfillOptions, type BackfillReport, backfill } from "./backfill/backfill.js";
+import { type BackfillOptions, type BackfillReport, backfill, checkBackfill } from "./backfill/backfill.js";
 import { type ReverseOptions, type ReverseReport, reverseBackfill } from "./backfill/reverse.js";
 import { type UndoOptions, type UndoReport, undoBackfill } from "./backfill/undo.js";
 import { type BackupOptions, type BackupReport, backup } from "./backup/backup.js";
@@ -110,6 +110,11 @@ export class Migration {
     const { evidence, processId, postgres } = this.#context;
     await checkSchema(postgres.store.sql);
     await evidence.recordDecision({ what: "without-backup", strategy: null, reason, forced: true, process: processId });
+  }
+
+  /** Whether a backfill may be asked for like this; asks and does nothing. @throws ConfigurationError with all that is wrong */
+  checkBackfill(options?: BackfillOptions): void {
+    checkBackfill(this.#context, options);
   }
 
   /** Copies what stood in Redis before. See {@link BackfillOptions}. */

@@ -150,3 +150,8 @@ test("what was copied is rehearsed first, looked through, and taken back", async
   expect((await run(["undo-backfill", "nothing"])).code).toBe(2);
   expect((await run(["backfill", "--reverse"])).stderr).toMatch(/Redis is the authority/);
 });
+
+test("what is asked for wrongly is told before a backup is asked for", async () => {
+  const { code, stderr } = await runHere(["backfill", "--collection", "people"], env);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/there is no "people"; there are .*users/)]);
+});

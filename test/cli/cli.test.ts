@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit-codes.js";
 import { makeProgram } from "../../src/cli/program.js";
+import { Migration } from "../../src/index.js";
 import type { RedisServer } from "../servers/redis-server.js";
 import { type FreshDatabase, freshDatabase, freshRedis } from "../support/databases.js";
 import { waitFor } from "../support/wait-for.js";
@@ -36,6 +37,11 @@ afterAll(async () => {
   redis?.disconnect();
   await server?.stop();
 });
+
+async function migrate(): Promise<void> {
+  const migration = await Migration.open({ postgres: database.url });
+  await migration.migrateSchema().finally(() => migration.close());
+}
 
 async function writePeople(count: number): Promise<void> {
   const pipeline = redis.pipeline();
@@ -152,14 +158,14 @@ test("goes through the whole of it, one JSON document a command", async () => {
 
 test("exits with 1 when values were set aside, and tells so", async () => {
   await redis.set("threadr:email:cut@example.org", "{");
-  await runCli(["migrate-schema"], env);
+  await migrate();
   const { code, stdout } = await runCli(["backfill"], env);
   expect(code).toBe(1);
   expect(stdout).toMatch(/1 values? .*set aside/);
 });
 
 test("says what it knows when a store is away", async () => {
-  await runCli(["migrate-schema"], env);
+  await migrate();
   const { code, stdout } = await runCli(["status", "--json"], {
     ...env,
     REDIS_URL: "redis://:secret-word@127.0.0.1:1",
@@ -182,7 +188,7 @@ test("takes in the configuration of the folder, with collections of the user's o
 
 test("stops on Ctrl-C at a point from which the next run goes on", async () => {
   await writePeople(500);
-  await runCli(["migrate-schema"], env);
+  await migrate();
   const { child, ran } = startCli(["backfill", "--rate", "200", "--batch-size", "20", "--json"], env);
   const sql = postgres(database.url, { max: 1, onnotice: () => {} });
   await waitFor(async () => (await sql`SELECT count(*)::int AS count FROM users`)[0]?.count >= 40, {

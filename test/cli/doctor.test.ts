@@ -202,6 +202,8 @@ test("names privileges under which backends and the tool do all their work", asy
       expect((await migration.backfill()).state).toBe("finished");
       expect((await migration.verify({ repair: true })).differences).toEqual({});
       expect((await migration.status()).authority).toBe("redis");
+      expect((await migration.drain()).drained).toBeGreaterThanOrEqual(0);
+      expect((await migration.sweep()).state).toBe("finished");
     });
     for (const about of ["redis", "postgres"])
       expect(find(report, about, "privileges")).toMatchObject({ severity: "ok", figure: "suffice" });

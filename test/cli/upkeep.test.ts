@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { Migration } from "../../src/index.js";
 import type { MigrationStatus } from "../../src/migration/status/status.js";
 import { RETENTION_MS } from "../../src/stores/state.js";
+import { freshDatabase } from "../support/databases.js";
 import { openPair, type Pair } from "../support/pair.js";
 import { waitFor } from "../support/wait-for.js";
 import { runCli, startCli } from "./run-cli.js";
@@ -124,6 +125,18 @@ describe("sweep", () => {
     await expect(migration.sweep({ pageSize: 0 })).rejects.toThrow(/pageSize: a whole number/);
     expect((await left()).length).toBe(26);
   });
+});
+
+test("what isn't migrated is neither drained nor swept, and it is said what to do", async () => {
+  const empty = await freshDatabase();
+  const unprepared = await Migration.open({ redis: env.REDIS_URL, postgres: empty.url });
+  try {
+    await expect(unprepared.sweep()).rejects.toThrow(/migrate-schema/);
+    await expect(unprepared.drain()).rejects.toThrow(/migrate-schema/);
+  } finally {
+    await unprepared.close();
+    await empty.drop();
+  }
 });
 
 describe("status", () => {

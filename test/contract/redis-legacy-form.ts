@@ -87,6 +87,26 @@ export function describeLegacyForm(makeStore: MakeRedis): void {
       expect(await calls().store.readLog(items, 10)).toEqual([]);
     });
 
+    test("an operation of several records is refused whole, and others beside it are not", async () => {
+      await calls().beAuthority();
+      await bypass().addMember(items.redisKey("b"), "odd");
+      const write = (id: string, color: string, operationId: string) => ({
+        id,
+        bytes: item(color),
+        expiresAt: null,
+        operationId,
+      });
+      const several = [write("a", "blue", "one"), write("b", "red", "one")];
+      const reply = await calls().store.writeRecords(items, 1, [...several, write("c", "blue", "two")]);
+      const kinds = reply.fenced ? [] : reply.results.map(({ kind }) => kind);
+      expect(kinds).toEqual(["rejected", "rejected", "written"]);
+      expect(await calls().read("a")).toEqual({ kind: "absent" });
+      expect(await calls().logged("a")).toBeNull();
+      await bypass().del(items.redisKey("b"));
+      const again = await calls().store.writeRecords(items, 1, several);
+      expect(again).toMatchObject({ fenced: false, results: [{ kind: "written" }, { kind: "written" }] });
+    });
+
     test("of a set that is no set stops what is applied likewise", async () => {
       await calls().beMirror();
       await bypass().set(RED_SET, Buffer.from("odd"));

@@ -65,10 +65,10 @@ describe("the runbook", () => {
         expect(step.exits, output).toContain(code);
       }
       if (isLast) await OUTCOMES[step.heading]?.();
-    }, 60_000);
+    }, 120_000);
   }
 
-  test("served every request from the first day to the last, and counted each once", async () => {
+  test("served every use from the first day to the last, and counted each once", async () => {
     await world.endTraffic();
     expect(world.refused).toEqual([]);
     expect(world.acknowledged).toBeGreaterThan(0);

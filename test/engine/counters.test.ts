@@ -65,6 +65,13 @@ describe("counting", () => {
     expect((error as Error).message).toContain(`${counts.name}: the authority refuses to count: `);
   });
 
+  test("of several is refused where any of them is refused for good", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    engine.servers.redis.bypassSet(counts.redisKey("b"), Buffer.from("many"));
+    await expect(count(engine, { a: 2, b: 2 })).rejects.toThrow(ValidationError);
+    expect(await inPostgres(engine, "b")).toMatchObject({ kind: "absent" });
+  });
+
   test("under a fence goes to the next authority", async () => {
     const engine = await new EngineFixture().reign("redis");
     await engine.context.term.refresh();
@@ -99,6 +106,14 @@ describe("an authority that lost its memory", () => {
     engine.after("redis.applyCounters", () => engine.whenever("redis.addToCounters", slowly));
     expect(await count(engine, { a: 1 })).toEqual([6]);
     expect(engine.called("redis.addToCounters")).toBe(2);
+  });
+
+  test("gives its second step no more than the time that is left", async () => {
+    const engine = await lost();
+    engine.after("redis.applyCounters", () => engine.whenever("redis.addToCounters", () => new Promise(() => {})));
+    const begun = performance.now();
+    await expect(count(engine, { a: 1 }, operation(400))).rejects.toThrow(OutcomeUnknownError);
+    expect(performance.now() - begun).toBeLessThan(700);
   });
 
   test("knows a repetition once it is refilled", async () => {

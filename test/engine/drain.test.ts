@@ -140,6 +140,37 @@ describe("a batch of records", () => {
   });
 });
 
+describe("an entry whose record left no trace", () => {
+  /** Redis has a log entry of `a` and nothing else. */
+  async function traceless() {
+    const engine = await unheard("a");
+    engine.servers.redis.memory.keys.clear();
+    engine.servers.redis.memory.records.clear();
+    return engine;
+  }
+
+  test("waits where the memory was lost since the log was read", async () => {
+    const engine = await traceless();
+    engine.setFenceRole("redis", "closed");
+    expect(await toPostgres(engine, { term: 2, adopt: false })).toMatchObject({ done: 0, seen: 1 });
+    expect(await log(engine)).toEqual(["a"]);
+    expect(engine.called("postgres.applyRecords")).toBe(0);
+  });
+
+  test("is dropped where the store is a mirror, or incomplete: what it lacks is no delete", async () => {
+    const mirror = await traceless();
+    mirror.setFenceRole("redis", "mirror");
+    expect(await toPostgres(mirror, { adopt: false })).toMatchObject({ done: 1, seen: 1 });
+    const incomplete = await traceless();
+    await incomplete.redis.store.setComplete(items, false);
+    expect(await toPostgres(incomplete, { adopt: false })).toMatchObject({ done: 1, seen: 1 });
+    for (const engine of [mirror, incomplete]) {
+      expect(engine.called("postgres.applyRecords")).toBe(0);
+      expect(await log(engine)).toEqual([]);
+    }
+  });
+});
+
 describe("what bypass writers did meanwhile", () => {
   test("is adopted where the authority drains", async () => {
     const engine = await unheard("a", "b");
@@ -218,6 +249,7 @@ describe("what can't be taken", () => {
   test("keeps its entry where it wasn't set aside, and holds up nothing else", async () => {
     const engine = await refused();
     await rounds(engine, { refuse: async () => false });
+    expect(engine.told.repair).toHaveLength(1);
     expect(await log(engine)).toEqual(["bad"]);
     expect(await inPostgres(engine, "good")).toMatchObject({ kind: "value" });
   });
@@ -397,6 +429,33 @@ describe("draining both logs", () => {
     for (let round = 0; round < 3; round++)
       expect(await drainBoth(engine.context, [items], options)).toEqual({ empty: false, done: 0 });
     expect(refused).toEqual(["redis bad"]);
+  });
+
+  test("counts the tries of each log by itself", async () => {
+    const engine = await unheard();
+    await engine.redis.store.writeRecords(items, 1, [write("bad", { bytes: Buffer.from("[1") })]);
+    await engine.redis.store.addToCounters(counts, 1, [add("bad")]);
+    engine.servers.redis.bypassSet(counts.redisKey("bad"), Buffer.from("many"));
+    const told: string[] = [];
+    const options = {
+      refusals: new Refusals(),
+      refuse: () => async (refusal: Refusal) => told.push(refusal.collection.name) > 0,
+    };
+    for (let round = 0; round < 3; round++) await drainBoth(engine.context, [items, counts], options);
+    expect(told).toEqual([items.name, counts.name]);
+    expect(engine.context.term.reign).toEqual({ term: 1, authority: "redis" });
+  });
+
+  test("keeps the mirror's entry of a state that the authority didn't take", async () => {
+    const engine = await unheard();
+    engine.move("postgres", 1);
+    await engine.postgres.store.writeRecords(items, 1, [write("left", { bytes: BLUE })]);
+    engine.move("redis", 1);
+    expect(await both(engine)).toEqual({ empty: true, done: 0 });
+    expect(await log(engine, "postgres")).toEqual(["left"]);
+    await engine.redis.store.setComplete(items, false);
+    expect(await both(engine)).toEqual({ empty: false, done: 1 });
+    expect(await log(engine, "postgres")).toEqual([]);
   });
 
   test("isn't kept up by what stays in the mirror's log for good", async () => {

@@ -5,7 +5,7 @@ import { AuthorityUnavailableError, ConflictError, OutcomeUnknownError, Validati
 import { Operation } from "../../src/stores/operation.js";
 import { item, items } from "../contract/contract-collections.js";
 import { recordState } from "../contract/contract-harness.js";
-import { away, cutOff, EngineFixture, fail, onVirtualTime, operation, slowly, write } from "./engine-fixture.js";
+import { away, cutOff, EngineFixture, fail, never, onVirtualTime, operation, slowly, write } from "./engine-fixture.js";
 
 onVirtualTime();
 

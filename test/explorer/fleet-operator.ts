@@ -105,6 +105,7 @@ export class FleetOperator {
   async #flip(to: number, graceful: boolean, live: boolean): Promise<void> {
     if (Math.abs(to - this.stage) !== 1) return; // An earlier flip was cut out of the plan.
     if (to < 3) await this.#takeBack();
+    if (to === 0 && !(await this.#isRedisReigning())) return;
     this.stage = to;
     this.world.note("operator", `flips to ${strategyOf(to)}`);
     for (const [place, slot] of this.#slots.entries()) {
@@ -122,6 +123,12 @@ export class FleetOperator {
       await pause(Math.floor(this.world.draw("flip pause") * 150));
     }
     this.world.cover(`flip-to-${to}`);
+  }
+
+  /** A process at the first stage may set Redis up alone: docs/guarantees.md says to go there once Redis is the authority again. */
+  async #isRedisReigning(): Promise<boolean> {
+    for (let tries = 0; this.truth.authority !== "redis" && tries < 100; tries++) await pause(50);
+    return this.truth.authority === "redis";
   }
 
   /** Before an earlier stage Redis has to be there again, from an emptied keyspace. */

@@ -110,11 +110,9 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
   const { sum, known, expiresAt } = redisCounter(world, id);
   const row = world.postgres.counters(counters).get(id);
   if (truth.authority === "redis" && one.sumAt("redis") === (sum ?? 0)) {
-    if (
-      (known && sumOf(known) === (sum ?? 0)) ||
-      (row && sumOf(row) === (sum ?? 0) && row.generation === (known?.generation ?? 0))
-    )
-      one.markFirm();
+    const says = (state: CounterState) =>
+      sumOf(state) === (sum ?? 0) && (sum === null || state.expiresAt === expiresAt);
+    if ((known && says(known)) || (row && says(row) && row.generation === (known?.generation ?? 0))) one.markFirm();
   }
 
   const { authority } = truth;

@@ -146,7 +146,13 @@ export function makePlan(seed: number): Plan {
     for (let i = random.between(0, 7); i > 0; i--)
       events.push({ at: at(), kind: "read", process: process(), id: id() });
     for (let i = random.pick([0, 0, 1, 3]); i > 0; i--)
-      events.push({ at: at(), kind: "find", process: process(), first: `o${random.between(1, writes)}` });
+      // Also what only bypass writers wrote, then or before the library came.
+      events.push({
+        at: at(),
+        kind: "find",
+        process: process(),
+        first: random.chance(0.25) ? `legacy-${id()}` : `o${random.between(1, writes + 6)}`,
+      });
   }
   if (focus !== "records") {
     for (let i = random.between(2, 7); i > 0; i--)

@@ -33,6 +33,9 @@ export async function runSchedule(
     now: BEGIN,
     toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"],
   });
+  // Most errors are refusals that nobody looks at; a replay has their stacks.
+  const { stackTraceLimit } = Error;
+  if (!options.trace) Error.stackTraceLimit = 0;
   const random = Math.random;
   let drawn = 0;
   Math.random = () => hashOf(plan.seed, "Math.random", ++drawn);
@@ -61,12 +64,13 @@ export async function runSchedule(
     for (let i = 0; i < 3; i++) await new Promise((resolve) => turn(resolve));
     clock.uninstall();
     Math.random = random;
+    Error.stackTraceLimit = stackTraceLimit;
   }
   return { violation: world.violation, coverage: world.coverage, trace: world.trace, turns };
 }
 
 async function scenario(plan: Plan, world: World): Promise<void> {
-  const truth = new Truth(world);
+  const truth = new Truth(world, idsOf(plan));
   const tables = new EvidenceTables();
   for (const id of plan.legacy) {
     world.redis.bypassSet(records.redisKey(id), encode([`legacy-${id}`]));
@@ -91,4 +95,9 @@ async function scenario(plan: Plan, world: World): Promise<void> {
   await fleet.settled();
   await settle({ world, truth, tables, fleet });
   checkEqual(truth);
+}
+
+/** Who is looked at after each effect: only those that something happens to. */
+function idsOf({ events, legacy, legacyCounters }: Plan): ReadonlySet<string> {
+  return new Set([...events.flatMap((event) => ("id" in event ? [event.id] : [])), ...legacy, ...legacyCounters]);
 }

@@ -28,10 +28,17 @@ export class Truth implements Trait {
   /** The greatest stamp that each row and companion had. */
   readonly stamps = new Map<string, number>();
 
-  constructor(readonly world: World) {
+  constructor(
+    readonly world: World,
+    ids: ReadonlySet<string>,
+  ) {
     this.operations = new Operations(world);
-    this.records = new Map(RECORD_IDS.map((id) => [id, new RecordTruth(id, world, this.operations)]));
-    this.counters = new Map(COUNTER_IDS.map((id) => [id, new CounterTruth(id, world, this.operations)]));
+    this.records = new Map(
+      RECORD_IDS.filter((id) => ids.has(id)).map((id) => [id, new RecordTruth(id, world, this.operations)]),
+    );
+    this.counters = new Map(
+      COUNTER_IDS.filter((id) => ids.has(id)).map((id) => [id, new CounterTruth(id, world, this.operations)]),
+    );
     world.traits.push(this);
   }
 
@@ -162,20 +169,21 @@ export class Truth implements Trait {
     if (this.alone && truth.current.stamp === 0 && truth.current.from > this.alone.since) return;
     const nothing = { bytes: null, expiresAt: null, stamp: 0 };
     let winner: { bytes: Buffer | null; expiresAt: number | null; stamp: number };
+    let vanished = false;
     if (!companion) {
       const stands = value ? { bytes: value, expiresAt, stamp: 0 } : null;
       winner = stands && (kind === "all" || !row?.stamp) ? stands : (row ?? nothing);
     } else {
       const changed = value !== null && (!sameBytes(value, companion.bytes) || expiresAt !== companion.expiresAt);
-      const vanished = value === null && companion.bytes !== null && !this.world.redis.isPast(companion.expiresAt);
       if (row && row.stamp > companion.stamp) winner = row;
       else if (changed) winner = { bytes: value, expiresAt, stamp: 0 };
-      else
-        winner = vanished
-          ? nothing
-          : { bytes: companion.bytes, expiresAt: companion.expiresAt, stamp: companion.stamp };
+      else winner = { bytes: companion.bytes, expiresAt: companion.expiresAt, stamp: companion.stamp };
+      vanished =
+        winner !== row && value === null && companion.bytes !== null && !this.world.redis.isPast(companion.expiresAt);
     }
     truth.settle(winner, "after a memory loss the newest survives", false);
+    // Key and companion come back together: a bypass writer had deleted it, or it had expired as he said.
+    if (vanished) truth.bypassed(null, null, "vanished");
   }
 
   afterEffect(): void {

@@ -53,6 +53,18 @@ describe.each(["DUAL_WRITE", "POSTGRES_PRIMARY"] as const)("%s", (strategy) => {
     expect(told).toEqual([]);
   });
 
+  if (mirror === "redis") {
+    it("tells nothing of what Redis is known to lack since it lost its memory", async () => {
+      // As if another process were at the refill, so that it doesn't end.
+      await past.redis.multi().flushall().set("dual-write:task:refill", "another", "PX", 60_000).exec();
+      await waitFor(() => past.redis.exists("dual-write:fence"), { what: "the loss to be noticed" });
+      await ledgers(store).read("r");
+      await store.usage.stats({ userId: "u" });
+      await store.close();
+      expect(told).toEqual([]);
+    });
+  }
+
   it("tells a record and a counter that differ", async () => {
     await spoilRecord();
     await spoilCounter();

@@ -4,7 +4,7 @@ import { AuthorityUnavailableError, type DualWriteStore } from "../../src/index.
 import { openPair, type Pair } from "../support/pair.js";
 import { waitFor } from "../support/wait-for.js";
 import { Outage } from "./outage.js";
-import { authorityOf, ledger, ledgers, STAGES } from "./support.js";
+import { authorityOf, drained, ledger, ledgers, Past, STAGES, untilAuthority } from "./support.js";
 
 let pair: Pair;
 let outage: Outage | undefined;
@@ -49,4 +49,26 @@ describe.each(STAGES)("%s, Redis full", (strategy) => {
     await past.redis.config("SET", "maxmemory", "0");
     await outage.expectRecovered();
   }, 60_000);
+});
+
+describe("DUAL_WRITE, Redis full when the authority is to move", () => {
+  it("stays the authority, says what it waits for, and hands over when there is room", async () => {
+    pair = await openPair({ redis: { args: ["--maxmemory-policy", "noeviction"] } });
+    const past = new Past(pair);
+    const store = await pair.open("DUAL_WRITE");
+    await untilAuthority(store, "redis");
+    await ledgers(store).put("kept", ledger("first"));
+    await drained(store);
+    await past.redis.config("SET", "maxmemory", "1");
+    await store.setStrategy("POSTGRES_PRIMARY", { reason: "while Redis is full" });
+    await waitFor(async () => (await store.health()).waitingFor?.includes("maxmemory"), {
+      what: "the reason to be told",
+    });
+    expect(await store.health()).toMatchObject({ authority: "redis", ready: true });
+    expect(await ledgers(store).get("kept")).toEqual(ledger("first"));
+    await past.redis.config("SET", "maxmemory", "0");
+    await untilAuthority(store, "postgres");
+    expect(await ledgers(store).get("kept")).toEqual(ledger("first"));
+    await past.end();
+  });
 });

@@ -46,7 +46,6 @@ const byAddress = (): Pair => ({ ...pair, redis: { ...pair.redis, url: pair.urls
 /** As a sentinel does: the primary is gone for good, the replica becomes one, and the address leads to it. */
 async function failOver(): Promise<void> {
   await pair.redis.kill();
-  await outage?.observe();
   await onReplica.call("REPLICAOF", "NO", "ONE");
   pair.redisProxy.retarget(replica.port);
 }
@@ -87,8 +86,9 @@ describe.each(STAGES.slice(1))("%s, Redis failing over to a replica that lags", 
       acknowledgedByBoth(
         async () => {
           await begin();
-          // Time for the mirror: a write that Redis acknowledged alone may go with it.
-          outage = await Outage.prepare(byAddress(), strategy, "redis", { mirror: 10_000 });
+          // Time for writes and for the mirror: one that Redis acknowledged alone may go with it.
+          const patient = { read: 8000, write: 15_000, mirror: 10_000 };
+          outage = await Outage.prepare(byAddress(), strategy, "redis", patient);
           await link.setMode("blackhole");
           await outage.traffic.some(60);
           await failOver();

@@ -79,5 +79,5 @@ describe("a rolling deploy", () => {
     const report = await migration.verify().finally(() => migration.close());
     expect(report.differences).toEqual({});
     await closeAll([last as never]);
-  }, 120_000);
+  }, 240_000);
 });

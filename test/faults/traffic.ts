@@ -1,6 +1,12 @@
 /** Continuous traffic of several kinds on several stores, which remembers what was acknowledged. */
 import { expect } from "vitest";
-import { AuthorityUnavailableError, type DualWriteStore, OutcomeUnknownError } from "../../src/index.js";
+import {
+  AuthorityUnavailableError,
+  DeadlineExceededError,
+  type DualWriteError,
+  type DualWriteStore,
+  OutcomeUnknownError,
+} from "../../src/index.js";
 import { waitFor } from "../support/wait-for.js";
 import { append, ledger, ledgers, type Past } from "./support.js";
 
@@ -14,6 +20,9 @@ interface Refusal {
   readonly strategy: string;
   readonly error: unknown;
 }
+
+/** What a write may fail with while its authority is away. */
+const HONEST = [AuthorityUnavailableError, DeadlineExceededError, OutcomeUnknownError];
 
 /** Writers that use whatever store stands in their slot now, and remember what was acknowledged. */
 export class Traffic {
@@ -137,12 +146,13 @@ export class Traffic {
     expect([...this.refused, ...this.unread]).toEqual([]);
   }
 
-  /** Whatever failed said so in one of the two ways that a caller can act on: nothing was applied, or repeat it with its id. */
+  /** Whatever failed said so in a way that a caller can act on: nothing was applied, or repeat it with its id. */
   expectHonest(): void {
     for (const { error } of this.refused) {
-      const honest = error instanceof AuthorityUnavailableError || error instanceof OutcomeUnknownError;
-      if (!honest) throw new Error(`A write failed with ${error}`, { cause: error });
-      expect(error.operationId, error.message).toMatch(/^[sou]\d-\d+$/);
+      if (!HONEST.some((kind) => error instanceof kind))
+        throw new Error(`A write failed with ${error}`, { cause: error });
+      const { operationId, message } = error as DualWriteError;
+      expect(operationId, message).toMatch(/^[sou]\d-\d+$/);
     }
     for (const { error } of this.unread) {
       if (!(error instanceof AuthorityUnavailableError))

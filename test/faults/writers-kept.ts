@@ -19,7 +19,9 @@ export async function expectWritersKept(past: Past, writers: readonly Writer[]):
     expect(appended.length).toBeGreaterThan(0);
     const own = stands.filter((op) => op.startsWith(`${writer.name}-`));
     expect(own.slice(0, appended.length)).toEqual(appended);
-    expect(own.length - appended.length, `${writer.name}: ${appended.at(-1)}, ${own.at(-1)}`).toBeLessThanOrEqual(untold);
+    expect(own.length - appended.length, `${writer.name}: ${appended.at(-1)}, ${own.at(-1)}`).toBeLessThanOrEqual(
+      untold,
+    );
     for (const { id } of writer.acknowledged("delete")) await past.expectRecord(id as string, null);
     const puts = writer.acknowledged("put");
     for (let slot = 0; slot < 4; slot++) {

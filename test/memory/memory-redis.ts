@@ -66,7 +66,7 @@ export class MemoryRedis extends MemoryRedisControl implements RedisSide {
     writes: readonly RecordWrite[],
   ): Promise<Fenced<RecordWriteResult>> {
     return this.perform("writeRecords", () =>
-      this.asAuthority(collection, term, () => writes.map((write) => this.#records(collection).write(write))),
+      this.asAuthority(collection, term, () => this.#records(collection).writeAll(writes)),
     );
   }
 

@@ -97,7 +97,17 @@ export class RedisRecords {
     };
   }
 
-  write(write: RecordWrite): RecordWriteResult {
+  /** An operation of several records is done whole or not at all. */
+  writeAll(writes: readonly RecordWrite[]): RecordWriteResult[] {
+    const refused = new Set<string>();
+    for (const { id, bytes, operationId } of writes) {
+      const isOneOfSeveral = writes.filter((other) => other.operationId === operationId).length > 1;
+      if (isOneOfSeveral && (this.look(id).unreadable || !this.canFollow(id, bytes))) refused.add(operationId);
+    }
+    return writes.map((write) => this.#write(write, refused.has(write.operationId)));
+  }
+
+  #write(write: RecordWrite, refused: boolean): RecordWriteResult {
     const s = this.look(write.id);
     if (s.unreadable) return { kind: "rejected", reason: OTHER_TYPE };
     const held = s.companion?.operations ?? [];
@@ -109,7 +119,7 @@ export class RedisRecords {
       return { kind: "repeated", state: this.#present(this.look(write.id)) };
     }
     if (write.expected && !this.#stands(s, write.expected)) return { kind: "conflict" };
-    if (!this.canFollow(write.id, write.bytes)) return { kind: "rejected", reason: FOLLOWED_BY_OTHER };
+    if (refused || !this.canFollow(write.id, write.bytes)) return { kind: "rejected", reason: FOLLOWED_BY_OTHER };
     const state: RecordState = {
       stamp: nextStamp("redis", this.server.micros(), s.stamp),
       bytes: write.bytes,

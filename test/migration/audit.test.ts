@@ -69,7 +69,7 @@ describe("what it counts", () => {
     expect(report.memory.bytes).toBeLessThan(look.memory * 1.01);
     expect(report.targets).toMatchObject({ users: look.patterns["threadr:email:*"], analytics_timeseries: 1 });
     expect(patternOf(report, "threadr:email:*").otherSpellings).toBe(1);
-    expect(report.backfill).toMatchObject({ source: expect.stringMatching(/measured/) });
+    expect(report.backfill).toMatchObject({ source: expect.stringMatching(/assumed/) });
   });
 
   test("names what is odd about keys, types and values", async () => {

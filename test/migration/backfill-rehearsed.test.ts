@@ -1,7 +1,7 @@
 /** A backfill that only tells what it would do: it tells the same as the real one, and both stores stay as they were. */
 import { expect, test } from "vitest";
 import { type BackfillOptions, backfill } from "../../src/migration/backfill/backfill.js";
-import { contentOf, rowsOf } from "./backup/backup-fixture.js";
+import { claimsGone, contentOf, rowsOf } from "./backup/backup-fixture.js";
 import { type Fixture, signUp, useFixture } from "./fixture.js";
 import { ODDITIES } from "./legacy-oddities.js";
 
@@ -12,6 +12,7 @@ async function contents({ redis, sql }: Fixture): Promise<unknown> {
 }
 
 async function rehearse(options: BackfillOptions) {
+  await claimsGone(fixture().redis);
   const before = await contents(fixture());
   const report = await backfill(fixture().context, options);
   expect(await contents(fixture())).toEqual(before);

@@ -14,6 +14,7 @@ import { parseCommandStats } from "../../src/migration/phase-out/usage-evidence.
 import { strategyNames } from "../../src/strategy/strategies.js";
 import { freshDatabase } from "../support/databases.js";
 import { openPair, type Pair } from "../support/pair.js";
+import { waitFor } from "../support/wait-for.js";
 
 const [FIRST, SECOND, THIRD, LAST] = strategyNames as [
   "REDIS_PRIMARY",
@@ -50,6 +51,10 @@ async function processAt(strategy: (typeof strategyNames)[number]): Promise<Dual
   await migration.backfill();
   await migration.verify();
   for (const name of strategyNames.slice(1, strategyNames.indexOf(strategy) + 1)) await store.setStrategy(name);
+  // A lease tells of the new strategy with its next renewal.
+  await waitFor(async () => (await migration.status()).processes.every((lease) => lease.strategy === strategy), {
+    what: `the lease at ${strategy}`,
+  });
   return store;
 }
 
@@ -74,10 +79,11 @@ describe("the plan", () => {
     const waits = async () => (await present())?.waitsFor.filter(({ passed }) => !passed).map(({ name }) => name);
     expect(await present()).toMatchObject({ week: 2, late: false });
     expect(await waits()).toEqual([`every process at ${SECOND} or later`]);
+    // A lease tells of the new strategy with its next renewal.
     await store.setStrategy(SECOND);
-    expect(await present()).toMatchObject({ week: 3 });
+    await waitFor(async () => (await present())?.week === 3, { what: "the third week" });
     await store.setStrategy(THIRD);
-    expect(await present()).toMatchObject({ week: 4 });
+    await waitFor(async () => (await present())?.week === 4, { what: "the fourth week" });
     expect(await waits()).toEqual(["7 days under Postgres", "a clean verify of this week"]);
     await migration.verify();
     expect(await waits()).toEqual(["7 days under Postgres"]);

@@ -4,8 +4,8 @@ import { makePlan } from "../explorer/plan.js";
 import { runSchedule } from "../explorer/schedule.js";
 import { directedPlans } from "../planted/directed-plans.js";
 
-const GROUPS = 8;
-const SIZE = 6;
+const GROUPS = 4;
+const SIZE = 3;
 
 test.each(Array.from({ length: GROUPS }, (_, group) => group * SIZE + 1))(
   "schedules from seed %i on keep every promise",
@@ -16,5 +16,5 @@ test.each(Array.from({ length: GROUPS }, (_, group) => group * SIZE + 1))(
 );
 
 test.each(Object.entries(directedPlans))("%s", async (_, plan) => {
-  for (let seed = 1; seed <= 4; seed++) expect((await runSchedule(plan(seed))).violation, `seed ${seed}`).toBeNull();
+  for (let seed = 1; seed <= 2; seed++) expect((await runSchedule(plan(seed))).violation, `seed ${seed}`).toBeNull();
 });

@@ -105,6 +105,16 @@ test("carries a write that came after the first round, before it closed", async 
   expect((await engine.postgres.store.readRecords(items, ["late"])).held[0]).toMatchObject({ bytes: BLUE });
 });
 
+test("carries a bypass writer's delete that came as it closed, as the delete of what he deleted", async () => {
+  const engine = await reigning();
+  engine.before("redis.closeFence", async () => {
+    await engine.redis.store.writeRecords(items, 3, [write("late", { bytes: BLUE })]);
+    engine.servers.redis.bypassDel(items.redisKey("late"));
+  });
+  expect(await handOver(engine.fleet, "redis", 3)).toMatchObject({ done: true });
+  expect((await engine.postgres.store.readRecords(items, ["late"])).held[0]).toMatchObject({ kind: "tombstone" });
+});
+
 test("has the log worked off while writes go on, but for what is in motion, so that the pause is short", async () => {
   const engine = await reigning();
   let inLog = -1;

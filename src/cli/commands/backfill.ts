@@ -1,6 +1,6 @@
 /** `dual-write backfill`: copies what stood in Redis before. */
 import { Command, Option } from "commander";
-import type { BackfillReport } from "../../migration/backfill/backfill.js";
+import type { BackfillOptions, BackfillReport } from "../../migration/backfill/backfill.js";
 import type { Priority } from "../../stores/collection.js";
 import { backfillLines, reverseLines } from "../backfill-lines.js";
 import { type BackupCheckOptions, ensureBackup, withBackupCheck, withoutBackup } from "../backup-check.js";
@@ -56,8 +56,10 @@ export function backfillCommand(): Command {
     );
   return withCommonOptions(withBackupCheck(command)).action((options: Options) =>
     runSession(options, async (session) => {
+      const given = backfillOptions(options);
+      if (!options.reverse) session.migration.checkBackfill(given);
       if (!options.dryRun && !options.validateOnly) await askForBackup(session, options);
-      return options.reverse ? reverse(session) : forward(session, options);
+      return options.reverse ? reverse(session) : forward(session, given);
     }),
   );
 }
@@ -68,15 +70,21 @@ async function askForBackup(session: Session, options: Options): Promise<void> {
   if (reason !== null) await session.migration.goWithoutBackup({ reason });
 }
 
-async function forward({ migration, output, signal }: Session, options: Options): Promise<number> {
+function backfillOptions(options: Options): BackfillOptions {
   const { collection, table, priority, batchSize, maxRejects, continueOnError, reverse: _, ...rest } = options;
-  const report = await migration.backfill({
+  return {
     ...rest,
     collections: collection,
     tables: table,
     priorities: priority,
     pageSize: batchSize,
     maxRejects: continueOnError ? Number.POSITIVE_INFINITY : maxRejects,
+  };
+}
+
+async function forward({ migration, output, signal }: Session, options: BackfillOptions): Promise<number> {
+  const report = await migration.backfill({
+    ...options,
     signal,
     onProgress: ({ phase, scanned, total, rate, etaMs }) =>
       output.progress({ phase, done: scanned, total, rate, etaMs }),

@@ -31,7 +31,7 @@ export interface AuditOptions extends RunOptions {
   readonly maxMemory?: number | undefined;
   /** Patterns of which there must be a key, as the report names them. @default those of the critical collections */
   readonly required?: readonly string[] | undefined;
-  /** Keys a second that a backfill copies. @default what was measured for this version; the report says where */
+  /** Keys a second that a backfill copies. @default 10_000, an assumption; the report says on what grounds */
   readonly backfillRate?: number | undefined;
   readonly onProgress?: ((progress: AuditProgress) => void) | undefined;
 }

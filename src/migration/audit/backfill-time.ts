@@ -1,10 +1,12 @@
 /** How long a backfill will take. */
 
-/** What a backfill of this version reached. See docs/audit.md for how to measure one's own. */
+/**
+ * 199,000 small values took a backfill of this version 10.5 s of its own processor's time (Node 20, Redis 7, Postgres 18): 19,000 a
+ * second where it has a core for itself and neither store holds it up. Half of that is assumed.
+ */
 export const BACKFILL_RATE = {
   keysPerSecond: 10_000,
-  source:
-    "measured with this version: small values, one process, Redis 7 and Postgres 18 with fsync on one machine with two cores",
+  source: "assumed: half of what one core gets through with small values; a backfill shows its own rate on the way",
 } as const;
 
 export interface BackfillTime {

@@ -88,7 +88,7 @@ export class BackfillPass {
     const { signal } = this.#options;
     this.#meter.measure(this.#ledger.tally.scanned, 0);
     let { cursor } = this.#ledger;
-    let reading: Promise<Page> | null = cursor === null ? null : this.#read(cursor);
+    let reading: Promise<Page> | null = cursor === null ? null : met(this.#read(cursor));
     let saved: Promise<void> = Promise.resolve();
     const bringing: Promise<Brought>[] = [];
     try {

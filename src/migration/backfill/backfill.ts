@@ -35,8 +35,7 @@ const MOST_PAGES = 16;
  *   AuthorityUnavailableError when a store stays away: run it again, it goes on where it was
  */
 export async function backfill(context: MigrationContext, options: BackfillOptions = {}): Promise<BackfillReport> {
-  const stores = withRedis(context);
-  const chosen = chooseBackfill(context, options, issuesOf(options));
+  const { stores, chosen } = checkBackfill(context, options);
   const run = resolveRun(options);
   await persist("Reaching Postgres", toBegin(run), () => checkSchema(context.postgres.store.sql));
   if (!options.dryRun && !options.validateOnly) return copyAll(stores, chosen, options, run);
@@ -46,6 +45,11 @@ export async function backfill(context: MigrationContext, options: BackfillOptio
   } finally {
     await rehearsal.close();
   }
+}
+
+/** What a backfill would take in, before anything is asked or done. @throws ConfigurationError */
+export function checkBackfill(context: MigrationContext, options: BackfillOptions = {}) {
+  return { stores: withRedis(context), chosen: chooseBackfill(context, options, issuesOf(options)) };
 }
 
 async function copyAll(

@@ -79,14 +79,15 @@ export class HoldUp {
       this.#gate = await this.#ask(processes ?? []);
       this.#askedAt = performance.now();
     }
-    return this.#gate || "the authority to move";
+    return this.#gate;
   }
 
   async #ask(processes: readonly Lease[]): Promise<string> {
     const { authority } = strategies[this.#to];
     const checks = await checkGate(this.#context, authority, processes, () => false).catch(() => []);
     const failed = checks.filter((check) => !check.passed);
-    if (failed.length === 0) return "";
+    if (failed.length === 0)
+      return "the authority to move; the gate passes, so the log or the health of a process says more";
     return `the gate: ${failed.map(({ name, figure, remedy }) => `${name} (${figure}; ${remedy})`).join("; ")}`;
   }
 }

@@ -1,5 +1,6 @@
 /** Works off both repair logs, for fleets whose processes live too shortly to do it beside their requests. */
 import { Drainer } from "../../engine/drainer.js";
+import { checkSchema } from "../../schema/migrate.js";
 import { setAside } from "../../strategy/set-aside.js";
 import { type BothStores, type MigrationContext, PAGE_MS, withRedis } from "../migration-context.js";
 import { settledReign } from "../redis-authority.js";
@@ -26,16 +27,18 @@ export interface DrainReport {
 
 /**
  * Resolves when both logs are empty. Safe while backends do the same.
- * @throws the signal's reason; what keeps a store from being reached when nothing moved for ten seconds
+ * @throws SchemaOutOfDateError; the signal's reason; what keeps a store from being reached when nothing moved for ten seconds
  */
 export async function drain(
   context: MigrationContext,
   { signal, onProgress }: DrainOptions = {},
 ): Promise<DrainReport> {
+  const patience = toBegin({ signal, patienceMs: PATIENCE_MS });
+  await persist("Reaching Postgres", patience, () => checkSchema(context.postgres.store.sql));
   const fence = await context.postgres.attempt((store) => store.readFence(), PAGE_MS);
   if (fence?.redisGivenUp) return { drained: 0, redisGivenUp: true };
   const both = withRedis(context);
-  await persist("Finding the authority", toBegin({ signal, patienceMs: PATIENCE_MS }), () => settledReign(both));
+  await persist("Finding the authority", patience, () => settledReign(both));
   const total = await entriesOf(both);
   let drained = 0;
   const stop = both.events.on("repair", ({ count }) => {

@@ -1,8 +1,9 @@
 /** Removes rows that have been dead for the whole retention, all of them, in small batches. A backend does some of it each minute. */
 import { ConfigurationError } from "../../errors.js";
+import { checkSchema } from "../../schema/migrate.js";
 import { type BoundCollection, type MigrationContext, PAGE_MS } from "../migration-context.js";
 import { Pace, rest } from "../run/pace.js";
-import { persist } from "../run/persist.js";
+import { persist, toBegin } from "../run/persist.js";
 import { type RunOptions, resolveRun, runIssues } from "../run/run-options.js";
 
 export interface SweepOptions extends RunOptions {
@@ -23,12 +24,13 @@ export interface SweepReport extends SweepCounts {
   readonly elapsedMs: number;
 }
 
-/** Safe while backends run, and others sweep. @throws AuthorityUnavailableError when Postgres stays away longer than `patienceMs` */
+/** Safe while backends run, and others sweep. @throws AuthorityUnavailableError when Postgres stays away longer than `patienceMs`; SchemaOutOfDateError */
 export async function sweep(context: MigrationContext, options: SweepOptions = {}): Promise<SweepReport> {
   const issues = runIssues(options);
   if (issues.length > 0) throw new ConfigurationError(issues);
   const began = performance.now();
   const run = resolveRun(options);
+  await persist("Reaching Postgres", toBegin(run), () => checkSchema(context.postgres.store.sql));
   const pace = new Pace(run);
   const collections: Record<string, SweepCounts> = {};
   let state: SweepReport["state"] = "finished";

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { Migration } from "../../../src/migration/migration.js";
 import type { RedisServer } from "../../servers/redis-server.js";
 import { type FreshDatabase, freshDatabase, freshRedis } from "../../support/databases.js";
+import { waitFor } from "../../support/wait-for.js";
 
 export interface Stores {
   readonly urls: { readonly redis: string; readonly postgres: string };
@@ -59,6 +60,11 @@ export function useBackups(): () => BackupFixture {
   afterAll(() => server?.stop());
 
   return () => fixture;
+}
+
+/** What a run that has ended claimed of tasks goes within seconds; until then content would change by itself. */
+export async function claimsGone(redis: Redis): Promise<void> {
+  await waitFor(async () => (await redis.keys("dual-write:task:*")).length === 0, { what: "the end of claims" });
 }
 
 /** Every key with its content and expiry, readable and comparable. */

@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { BackupError, ConfigurationError, GateRefusedError } from "../../../src/errors.js";
 import { removeOld } from "../../../src/migration/backup/remove-old.js";
-import { contentOf, rowsOf, type Stores, useBackups } from "./backup-fixture.js";
+import { claimsGone, contentOf, rowsOf, type Stores, useBackups } from "./backup-fixture.js";
 
 const fixture = useBackups();
 
@@ -19,6 +19,7 @@ async function fill({ redis, sql, migration }: Stores): Promise<void> {
   writing.xadd("stream", "1-1", "field", "value");
   await writing.exec();
   await migration.backfill();
+  await claimsGone(redis);
   await sql.unsafe(`
     CREATE TYPE mood AS ENUM ('good', 'it''s "bad"');
     CREATE TABLE "Odd table" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "a, b" text, c char(5), d timestamptz, e numeric,

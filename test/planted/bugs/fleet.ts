@@ -7,12 +7,17 @@ const POSTGRES = "test/contract/postgres.test.ts";
 export const FLEET_BUGS: readonly PlantedBug[] = [
   bug(
     "handover without drain",
-    schedules,
+    test("test/strategy/handover.test.ts", "carries a write that came after the first round, before it closed"),
     change(
       "src/strategy/handover.ts",
       "for (const collection of context.collections) {\n    const empty",
       "for (const collection of [] as typeof context.collections) {\n    const empty",
     ),
+  ),
+  bug(
+    "handover leaves behind what a bypass writer deleted as it closed",
+    test("test/strategy/handover.test.ts", "carries a bypass writer's delete that came as it closed"),
+    change("src/strategy/handover.ts", "adopt: false,", "adopt: true,"),
   ),
   bug(
     "two authorities at once: a handover doesn't close the old one",
@@ -61,12 +66,12 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
   ),
   bug(
     "closed store's answer is believed without asking the other",
-    schedules,
+    test("test/engine/authority-read.test.ts", "is not believed once the other reigns in a later term"),
     change("src/engine/authority-read.ts", "if (after) return after;", ""),
   ),
   bug(
     "after a memory loss the term stays",
-    schedules,
+    test("test/strategy/recovery.test.ts", "of all raises the term, and bare values came after it"),
     change(
       "src/strategy/recovery.ts",
       "const term = await context.postgres.attempt((store) => store.raiseTerm(postgres.term), CONTROL_MS);",

@@ -98,7 +98,7 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
   ),
   bug(
     "operation id forgotten at a handover",
-    schedules,
+    test("test/strategy/handover.test.ts", "from redis to postgres carries over everything, with its operation ids"),
     change(
       "src/engine/send-states.ts",
       "    if (state) messages.push({ id: entry.id, state });",

@@ -14,8 +14,26 @@ if not fence or fence.run ~= run or fence.term ~= term or fence.role ~= 'authori
   return { 'fenced', fence and fence.raw or '' }
 end
 local complete = is_complete(fence, collection)
-local results = {}
+-- An operation of several records is done whole or not at all: what refuses one of them refuses the others.
+local refused, before = {}, nil
 local k, a = 4, 6
+for i = 1, count do
+  local op, follows = ARGV[a + 1], tonumber(ARGV[a + 9])
+  local next_a = a + 10 + follows * 3
+  if op == before or (i < count and op == ARGV[next_a + 1]) then
+    local type = redis.call('TYPE', KEYS[k]).ok
+    if type ~= 'string' and type ~= 'none' then
+      refused[op] = 'a key of the operation holds another Redis type'
+    elseif not can_follow(k + 2, a + 10, follows) then
+      refused[op] = FOLLOWED_BY_OTHER
+    end
+  end
+  before = op
+  k = k + 2 + follows
+  a = next_a
+end
+local results = {}
+k, a = 4, 6
 for i = 1, count do
   local key, companion_key = KEYS[k], KEYS[k + 1]
   local id, op, change, bytes, expires = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
@@ -35,6 +53,8 @@ for i = 1, count do
     results[i] = { 'repeated', text(h.stamp), h.raw or '', or_dash(h.expires), h.ops, live and '1' or '0' }
   elseif expecting and (exp_stamp ~= h.stamp or (live and h.digest or '-') ~= exp_digest) then
     results[i] = { 'conflict' }
+  elseif refused[op] then
+    results[i] = { 'rejected', refused[op] }
   elseif not can_follow(k + 2, a + 10, follows) then
     results[i] = { 'rejected', FOLLOWED_BY_OTHER }
   else

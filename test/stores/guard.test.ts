@@ -173,7 +173,7 @@ describe("a retry", () => {
     const op = operation();
     const fenced = attempts(op, [new FencedError("moved")]);
     expect((await outcome(Guard.retry(op, "A write", fenced.call))).value).toBe("done");
-    const bug = new TypeError("a bug");
+    const bug = new Error("for good");
     const broken = attempts(op, [bug]);
     expect((await outcome(Guard.retry(op, "A write", broken.call))).error).toBe(bug);
     expect(broken.count()).toBe(1);

@@ -104,6 +104,21 @@ describe("to Postgres it refuses", () => {
     expect(failed(await check(engine))).toEqual(["repair log worked off"]);
   });
 
+  test("what was set aside: on the way to Postgres all of it, on the way back what Redis refused", async () => {
+    const engine = await ready();
+    const name = `${items.name}: nothing set aside`;
+    const known = { backfilledAt: new Date(), verifiedAt: new Date(), verifiedClean: true };
+    engine.knows(items.name, { ...known, rejects: 2, refused: 0 });
+    expect(of(await check(engine), name)).toMatchObject({
+      passed: false,
+      figure: expect.stringMatching(/^2 set aside/),
+    });
+    expect(of(await check(engine, "redis"), name)).toMatchObject({ passed: true, figure: "no record" });
+    engine.knows(items.name, { ...known, rejects: 0, refused: 1 });
+    expect(of(await check(engine), name)).toMatchObject({ passed: true });
+    expect(of(await check(engine, "redis"), name)).toMatchObject({ passed: false });
+  });
+
   test("a repair log that left entries out", async () => {
     const engine = await ready();
     engine.servers.redis.control.overflowed.set(counts.name, "mark");
@@ -182,6 +197,14 @@ describe("a keyspace that was empty at the start", () => {
 });
 
 describe("to Redis", () => {
+  test("a repair log that left entries out is no hindrance: Redis is filled before the authority moves", async () => {
+    const engine = await new FleetFixture().reign("postgres");
+    engine.servers.postgres.control.overflowed.set(counts.name, "mark");
+    const checks = await check(engine, "redis");
+    expect(failed(checks)).toEqual([]);
+    expect(of(checks, "repair log whole").figure).toBe(`overflowed for ${counts.name}`);
+  });
+
   test("asks for no copy and no verify, but looks at Postgres's log", async () => {
     const engine = await new FleetFixture().reign("postgres");
     const checks = await check(engine, "redis");

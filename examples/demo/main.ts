@@ -56,6 +56,7 @@ const weeks: readonly Week[] = [
       await demo.bypass?.stop();
       demo.narrator.say(`The bypass writer has stopped after ${demo.bypass?.writes} writes.`);
       await operator.verifyUntilClean();
+      await operator.letGoOfOddities();
     },
     holding: { redis: "all", postgres: "all" },
   },

@@ -76,6 +76,16 @@ export class Operator {
     }
   }
 
+  /** Lets go, for a reason that is kept, what was set aside: values that nobody can read. The gate counts what is left on the list. */
+  async letGoOfOddities(): Promise<void> {
+    const dropped = await this.migrate(async (migration) => {
+      const rows: number[] = [];
+      for await (const { row } of migration.rejects()) rows.push(row);
+      return rows.length === 0 ? 0 : migration.dropRejects({ rows, reason: "looked at: nobody reads these" });
+    });
+    this.#demo.narrator.say(`${dropped} values that were set aside are let go, with a reason.`);
+  }
+
   /** Waits until each process says that `authority` decides and that it waits for nothing. */
   async untilAuthority(authority: "redis" | "postgres"): Promise<void> {
     const isThere = (health: Health) => health.authority === authority && health.waitingFor === null;

@@ -34,6 +34,7 @@ import { type MigrationStatus, readStatus } from "./status/status.js";
 import { type DrainOptions, type DrainReport, drain } from "./upkeep/drain.js";
 import { type SweepOptions, type SweepReport, sweep } from "./upkeep/sweep.js";
 import { type VerifyOptions, type VerifyReport, verify } from "./verify/verify.js";
+import { type VerifyRound, type WatchOptions, watchVerify } from "./verify/watch.js";
 
 export type { MigrationOptions } from "./open-context.js";
 
@@ -150,6 +151,11 @@ export class Migration {
   /** Compares all of it, both ways, and repairs on request. See {@link VerifyOptions}. */
   verify(options?: VerifyOptions): Promise<VerifyReport> {
     return verify(this.#context, options);
+  }
+
+  /** The same again and again, with the age of each difference, until its signal. See {@link WatchOptions}. */
+  watchVerify(options?: WatchOptions): AsyncGenerator<VerifyRound, void, undefined> {
+    return watchVerify(this.#context, options);
   }
 
   /** The whole migration: who decided when, what was copied, compared and met. See {@link ReportOptions}. */

@@ -137,15 +137,19 @@ describe("a run that fails", () => {
     expect(await fixture().rejects()).toHaveLength(5);
   });
 
-  test("keeps what it brought if told so, and goes on with a higher limit", async () => {
-    await fillBadly();
-    const { context } = fixture();
-    const failing = backfill(context, { maxRejects: 0, rollback: false, pageSize: 10 });
-    await expect(failing).rejects.toThrow(/What it brought stays/);
-    const report = await backfill(context, { maxRejects: Number.POSITIVE_INFINITY, pageSize: 10, resume: true });
-    expect(report).toMatchObject({ state: "finished", addsUp: true, counts: { setAside: 5 } });
-    expect(await count("users")).toBe(100);
-  });
+  // Of one page, it fails before it has come anywhere.
+  test.each([10, 1000])(
+    "keeps what it brought if told so, and goes on with a higher limit: pages of %d",
+    async (pageSize) => {
+      await fillBadly();
+      const { context } = fixture();
+      const failing = backfill(context, { maxRejects: 0, rollback: false, pageSize });
+      await expect(failing).rejects.toThrow(/What it brought stays/);
+      const report = await backfill(context, { maxRejects: Number.POSITIVE_INFINITY, pageSize, resume: true });
+      expect(report).toMatchObject({ state: "finished", addsUp: true, counts: { setAside: 5 } });
+      expect(await count("users")).toBe(100);
+    },
+  );
 });
 
 describe("undoing a backfill", () => {

@@ -83,7 +83,9 @@ describe("applying the schema", () => {
       "0900_more",
       "CREATE TABLE more_a (id int)\n;\n--> statement-breakpoint\nCREATE TABLE more_b (id int);\n-- the end",
     );
-    await expect(checkSchema(sql, { folder })).rejects.toThrow(/lacks 1 migration: 0900_more.*dual-write migrate-schema/);
+    await expect(checkSchema(sql, { folder })).rejects.toThrow(
+      /lacks 1 migration: 0900_more.*dual-write migrate-schema/,
+    );
     expect(await applySchema(sql, { folder })).toEqual(["0900_more"]);
     await sql`SELECT FROM more_a, more_b`;
   });

@@ -83,14 +83,11 @@ export class BackfillLedger {
       await context.evidence.endBackfill(id, "abandoned");
       throw error;
     });
-    return new BackfillLedger(context, owner, {
-      id,
-      server,
-      cursor: "0",
-      resumed: false,
-      tally: new Tally(),
-      overflows,
-    });
+    const tally = new Tally();
+    const ledger = new BackfillLedger(context, owner, { id, server, cursor: "0", resumed: false, tally, overflows });
+    // So that a run that ends before its first page is done can be gone on with too.
+    ledger.mark(ledger.cursor);
+    return ledger;
   }
 
   /** Everything before `cursor` is done and counted. Nothing is written yet, so that the next page needn't wait for it. */

@@ -8,6 +8,7 @@ import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-con
 import { type Pace, rest } from "../run/pace.js";
 import { type Patience, persist } from "../run/persist.js";
 import type { Finding, Findings, SetAside } from "./findings.js";
+import type { Takes } from "./sample.js";
 import { presentMoment, SecondLook, type Suspect } from "./second-look.js";
 import { look, lookAtBoth, type Pair } from "./side-by-side.js";
 import { findUnmerged, stillUnmerged, type Unmerged } from "./unmerged-variants.js";
@@ -17,9 +18,13 @@ export interface VerifyPassOptions extends Patience {
   readonly server: string;
   readonly sorter: KeySorter;
   readonly collections: readonly BoundCollection[];
+  /** Whether a record is compared. */
+  readonly takes: Takes;
   readonly pageSize: number;
   readonly pace: Pace;
   readonly findings: Findings;
+  /** Told which records and counters were looked at. */
+  readonly onLook: (collection: BoundCollection, ids: readonly string[]) => void;
   /** Told of what differs for good. */
   readonly onFindings: (found: readonly Finding[], variants: readonly VariantKey[]) => Promise<void>;
   readonly onPage: (phase: VerifyPhase, keys: number) => void;
@@ -54,13 +59,13 @@ export class VerifyPass {
   }
 
   async #redisSide(): Promise<void> {
-    const { server, sorter, pageSize, findings } = this.#options;
+    const { server, sorter, pageSize, findings, takes, onLook } = this.#options;
     let cursor: string | null = "0";
     while (cursor !== null) {
       const began = performance.now();
       const at: string = cursor;
       const { listing, suspects, unmerged } = await this.#persist("Comparing", async () => {
-        const page = await listPage(this.#context, sorter, server, at, { count: pageSize });
+        const page = sampled(await listPage(this.#context, sorter, server, at, { count: pageSize }), takes);
         const now = await presentMoment(this.#context);
         const found: Suspect[] = [];
         for (const [collection, ids] of [...page.records, ...page.counters]) {
@@ -68,8 +73,10 @@ export class VerifyPass {
         }
         return { listing: page, suspects: found, unmerged: await findUnmerged(this.#context, page.variants) };
       });
-      for (const [collection, ids] of [...listing.records, ...listing.counters])
+      for (const [collection, ids] of [...listing.records, ...listing.counters]) {
         findings.compared(collection.name, ids.length);
+        onLook(collection, ids);
+      }
       for (const { collection } of [...listing.variants, ...listing.odd]) findings.compared(collection.name, 1);
       this.#suspects.push(...suspects);
       this.#unmerged.push(...unmerged);
@@ -81,13 +88,14 @@ export class VerifyPass {
 
   /** Only what Redis hasn't got: the rest was compared from the other side. */
   async #postgresSide(collection: BoundCollection): Promise<void> {
+    const { takes, findings, onLook } = this.#options;
     let after: string | null = null;
     do {
       const began = performance.now();
       const at: string | null = after;
       const { page, alone, now } = await this.#persist("Comparing", async () => {
         const rows = await this.#pageOf(collection, at);
-        const live = rows.items.filter(({ held }) => held.kind === "value");
+        const live = rows.items.filter(({ id, held }) => held.kind === "value" && takes(collection, id));
         const theirs = await look(
           this.#context,
           "redis",
@@ -100,11 +108,13 @@ export class VerifyPass {
         });
         return { page: rows, alone: unanswered, now: await presentMoment(this.#context) };
       });
-      this.#options.findings.compared(collection.name, alone.length);
+      const ids = alone.map(({ id }) => id);
+      findings.compared(collection.name, ids.length);
+      onLook(collection, ids);
       this.#suspects.push(
         ...this.#second.suspects(
           collection,
-          alone.map(({ id }) => id),
+          ids,
           alone.map(({ pair }) => pair),
           now,
         ),
@@ -176,6 +186,20 @@ export class VerifyPass {
       step().catch((error) => Promise.reject(error instanceof FencedError ? new AuthorityMovedError(error) : error)),
     );
   }
+}
+
+/** What of a page is compared. */
+function sampled(page: Listing, takes: Takes) {
+  const some = <C extends BoundCollection>(ids: ReadonlyMap<C, readonly string[]>) =>
+    new Map([...ids].map(([collection, all]) => [collection, all.filter((id) => takes(collection, id))] as const));
+  return {
+    next: page.next,
+    scanned: page.scanned,
+    records: some(page.records),
+    counters: some(page.counters),
+    variants: page.variants.filter(({ collection, key }) => takes(collection, key)),
+    odd: page.odd.filter(({ collection, key }) => takes(collection, key.toString())),
+  };
 }
 
 /** The authority moved while its truth was compared with the mirror's. */

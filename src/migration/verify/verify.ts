@@ -5,7 +5,6 @@ import { AuthorityUnavailableError, ConfigurationError, StrategyError } from "..
 import { checkSchema } from "../../schema/migrate.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
 import { setAside } from "../../strategy/set-aside.js";
-import { readStatistics } from "../backfill/copy-statistics.js";
 import { KeySorter } from "../keyspace/key-sorter.js";
 import { ServerChangedError, serverOf } from "../keyspace/keyspace-page.js";
 import { NamePatterns } from "../keyspace/name-pattern.js";
@@ -21,8 +20,12 @@ import { Pace } from "../run/pace.js";
 import { persist, toBegin } from "../run/persist.js";
 import { RateMeter } from "../run/progress.js";
 import { type RunOptions, resolveRun, runIssues } from "../run/run-options.js";
+import { AccessAnswers, type AccessFindings } from "./access-answers.js";
+import { compareStatistics, type StatisticsFindings } from "./compare-statistics.js";
 import { type CollectionFindings, type Example, type FindingKind, Findings } from "./findings.js";
+import { findOrphans, type Orphans } from "./orphans.js";
 import { Repair } from "./repair.js";
+import { type Sample, sampleIssues, shareOf, takeShare } from "./sample.js";
 import { takeBackSettled } from "./settled-rejects.js";
 import { AuthorityMovedError, VerifyPass, type VerifyPhase } from "./verify-pass.js";
 
@@ -41,6 +44,11 @@ export interface VerifyProgress {
 export interface VerifyOptions extends RunOptions {
   /** Names of the collections to compare. @default all */
   readonly collections?: readonly string[] | undefined;
+  /**
+   * Compares some of the records instead of all, others each time: `{ share: 0.05 }`, or `{ records: 1000 }` for about so many at
+   * most. It is never recorded, so that it is no evidence for the gate. @default all
+   */
+  readonly sample?: Sample | undefined;
   /** Makes the mirror equal to the authority where they differ. @default false */
   readonly repair?: boolean | undefined;
   /** Shows keys in the examples instead of their hashes. @default false */
@@ -58,13 +66,19 @@ export interface VerifyReport {
   readonly authority: StoreName;
   readonly term: number;
   readonly compared: number;
+  /** The share of all records that was to be compared; null: all, and only that is the gate's evidence. */
+  readonly sample: number | null;
   /** Of all collections, by kind, from the authority's view: `missing` is what the mirror lacks. */
   readonly differences: Readonly<Partial<Record<FindingKind, number>>>;
   readonly repaired: number;
   readonly collections: Readonly<Record<string, CollectionFindings>>;
   readonly examples: readonly Example[];
   /** The usage statistics: nobody mirrors them, a backfill or a repair copies them; no part of `clean`. Null: there are none. */
-  readonly statistics: { readonly fields: number; readonly differing: number } | null;
+  readonly statistics: StatisticsFindings | null;
+  /** People who have subscriptions or usage and no sign-up, by Postgres's rows, all of them also of a sample; no part of `clean`. */
+  readonly orphans: { readonly subscriptions?: Orphans; readonly usage?: Orphans };
+  /** The access rule asked of some holders by what each store holds, after a repair; no part of `clean`. */
+  readonly access: AccessFindings;
   readonly elapsedMs: number;
 }
 
@@ -92,12 +106,15 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
     collections.map(({ name }) => name),
     { showKeys: options.showKeys ?? false, examples: options.examples ?? EXAMPLES },
   );
+  const { sample } = options;
+  const share = sample ? await persist("Counting", run, () => shareOf(stores, collections, sample)) : null;
   const repair = options.repair ? new Repair(stores, reign, findings) : null;
   const progress = await meter(stores, options);
   progress("drain", 0);
   for (const collection of collections)
     await persist("Draining the repair logs", run, () => drainBothWays(stores, collection, reign));
 
+  const access = new AccessAnswers(stores);
   const pass = new VerifyPass(stores, {
     ...run,
     reign,
@@ -109,8 +126,10 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
       planned: new Set(collections.map(({ name }) => name)),
     }),
     collections,
+    takes: takeShare(share ?? 1),
     pace: new Pace(run),
     findings,
+    onLook: (collection, ids) => access.meet(collection, ids),
     onFindings: async (found, variants) => repair?.heal(found, variants),
     onPage: progress,
   });
@@ -129,7 +148,7 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
     await persist("Reading the rejects list", run, () => takeBackSettled(stores, collection, reign.authority));
   const statistics = await compareStatistics(stores, repair !== null && reign.authority === "redis");
   const report = findings.report();
-  for (const [collection, { compared, differences, clean }] of Object.entries(report)) {
+  for (const [collection, { compared, differences, clean }] of share === null ? Object.entries(report) : []) {
     await context.evidence.recordVerify({
       collection,
       startedAt,
@@ -138,17 +157,26 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
       clean,
     });
   }
+  const orphans = await persist("Looking for orphans", run, () =>
+    findOrphans(stores, collections, options.showKeys ?? false),
+  );
+  const answers = await persist("Asking for access", run, () =>
+    access.compare(options.showKeys ?? false, options.signal),
+  );
   const all = Object.values(report);
   return {
     clean: all.every(({ clean }) => clean),
     authority: reign.authority,
     term: reign.term,
     compared: all.reduce((sum, { compared }) => sum + compared, 0),
+    sample: share,
     differences: sumUp(all),
     repaired: all.reduce((sum, { repaired }) => sum + repaired, 0),
     collections: report,
     examples: findings.examples,
     statistics,
+    orphans,
+    access: answers,
     elapsedMs: Math.round(performance.now() - began),
   };
 }
@@ -161,7 +189,7 @@ function choose(context: MigrationContext, options: VerifyOptions): readonly Bou
       ? []
       : [{ path: "collections", message: `there is no "${name}"; there are ${known.join(", ")}` }],
   );
-  issues.push(...runIssues(options));
+  issues.push(...runIssues(options), ...sampleIssues(options.sample));
   if (names.length === 0) issues.push({ path: "collections", message: "at least one" });
   if (issues.length > 0) throw new ConfigurationError(issues);
   return context.collections.filter(({ name }) => names.includes(name));
@@ -201,22 +229,6 @@ async function meter(
     const total = Math.max(done, keys * 2);
     onProgress({ phase, done, total, ...rates.measure(done, total - done) });
   };
-}
-
-async function compareStatistics(context: BothStores, repair: boolean): Promise<VerifyReport["statistics"]> {
-  const statistics = await readStatistics(context);
-  if (statistics === null || typeof statistics === "string") return null;
-  const held = new Map(
-    (await context.evidence.readTimeseries()).map(({ metric, bucket, value }) => [
-      JSON.stringify([metric, bucket]),
-      value,
-    ]),
-  );
-  const differing = statistics.rows.filter(
-    ({ metric, bucket, value }) => held.get(JSON.stringify([metric, bucket])) !== value,
-  ).length;
-  if (repair && differing > 0) await context.evidence.putTimeseries(statistics.rows, statistics.readAt);
-  return { fields: statistics.rows.length, differing };
 }
 
 function sumUp(collections: readonly CollectionFindings[]): Partial<Record<FindingKind, number>> {

@@ -38,16 +38,24 @@ test("counts orphans apart from the differences: people without a sign-up, once 
 
 test("takes a deleted or expired sign-up for none, and a deleted or expired subscription for none either", async () => {
   const { redis, context, sql } = fixture();
-  await redis.set("threadr:email:ann@example.org", signUp({ user_id: "u1" }), "PXAT", Date.now() + DAY);
-  await redis.set("threadr:subscription:user:u1", SUBSCRIPTION, "PXAT", Date.now() + DAY);
+  await redis.set("threadr:email:ann@example.org", signUp({ user_id: "u1" }));
+  await redis.set("threadr:email:bob@example.org", signUp({ user_id: "u2" }), "PXAT", Date.now() + DAY);
+  for (const id of ["u1", "u2"]) await redis.set(`threadr:subscription:user:${id}`, SUBSCRIPTION);
+  await redis.set("threadr:premium:email:ann@example.org", "{}");
   await backfill(context);
-  expect((await verify(context)).orphans.subscriptions?.count).toBe(0);
+  const count = async () => (await verify(context)).orphans.subscriptions?.count;
+  expect(await count()).toBe(0);
   await redis.del("threadr:email:ann@example.org");
   await verify(context, { repair: true });
-  expect((await verify(context)).orphans.subscriptions?.count).toBe(1);
-  await redis.del("threadr:subscription:user:u1");
+  expect(await count()).toBe(2);
+  await sql`UPDATE users SET sync_expires_at = now() - interval '1 second' WHERE email = 'bob@example.org'`;
+  expect(await count()).toBe(3);
+  await redis.del("threadr:premium:email:ann@example.org");
+  // Brings back bob's sign-up, too.
+  await verify(context, { repair: true });
+  expect(await count()).toBe(1);
   await sql`UPDATE subscriptions SET sync_expires_at = now() - interval '1 second'`;
-  expect((await verify(context)).orphans.subscriptions?.count).toBe(0);
+  expect(await count()).toBe(0);
 });
 
 test("asks both stores who has access, and tells where the answers differ, not where only the values do", async () => {

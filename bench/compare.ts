@@ -1,4 +1,6 @@
-/** Measures two ways of doing one thing side by side: in turns within one run, as a ratio of medians with its spread. */
+/** Measures ways of doing one thing side by side: in turns within one run, so that what the machine does meanwhile meets all. */
+import { type Aim, type Figure, ratioFigure } from "./figure.js";
+import type { Turns } from "./run.js";
 
 export interface Way {
   /** One operation; `i` counts up. */
@@ -7,27 +9,7 @@ export interface Way {
   settle?(): Promise<unknown>;
 }
 
-export interface Comparison {
-  readonly name: string;
-  readonly against: string;
-  readonly inFlight: number;
-  /** Operations a second, medians. */
-  readonly ours: number;
-  readonly theirs: number;
-  /** Median, lowest and highest of the turns' ratios. */
-  readonly ratio: number;
-  readonly lowest: number;
-  readonly highest: number;
-  /** What is aimed at; null: nothing. */
-  readonly aim: number | null;
-}
-
-export interface Turns {
-  readonly count: number;
-  readonly ms: number;
-}
-
-/** Operations a second with `inFlight` of them under way all the time. */
+/** `inFlight` operations under way all the time. */
 export async function closedLoop(
   way: Way,
   inFlight: number,
@@ -45,49 +27,33 @@ export async function closedLoop(
   return { rate: ((next - from) * 1000) / (performance.now() - began), next };
 }
 
-/** The two take turns, so that what the machine does meanwhile meets both. */
-export async function compare(
-  name: string,
-  ours: Way,
-  against: string,
-  theirs: Way,
-  inFlight: number,
-  aim: number | null,
-  turns: Turns,
-): Promise<Comparison> {
-  let a = 0;
-  let b = 0;
-  const rates: { ours: number; theirs: number }[] = [];
+/** Operations a second: for each way one figure a turn. */
+export async function inTurns(ways: readonly Way[], inFlight: number, turns: Turns): Promise<number[][]> {
+  const next = ways.map(() => 0);
+  const rates: number[][] = ways.map(() => []);
   for (let turn = -1; turn < turns.count; turn++) {
-    const first = await closedLoop(ours, inFlight, turns.ms, a);
-    const second = await closedLoop(theirs, inFlight, turns.ms, b);
-    a = first.next;
-    b = second.next;
-    // The first turn warms up.
-    if (turn >= 0) rates.push({ ours: first.rate, theirs: second.rate });
+    for (const [n, way] of ways.entries()) {
+      const done = await closedLoop(way, inFlight, turns.ms, next[n] as number);
+      next[n] = done.next;
+      // The first turn warms up.
+      if (turn >= 0) rates[n]?.push(done.rate);
+    }
   }
-  const ratios = rates.map((one) => one.ours / one.theirs);
-  return {
-    name,
-    against,
-    inFlight,
-    ours: Math.round(median(rates.map((one) => one.ours))),
-    theirs: Math.round(median(rates.map((one) => one.theirs))),
-    ratio: rounded(median(ratios)),
-    lowest: rounded(Math.min(...ratios)),
-    highest: rounded(Math.max(...ratios)),
-    aim,
-  };
+  return rates;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+export interface Pair {
+  readonly bench: string;
+  readonly name: string;
+  readonly ours: Way;
+  readonly against: string;
+  readonly theirs: Way;
+  readonly inFlight: number;
+  readonly aim: Aim | null;
 }
 
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
+export async function compare(pair: Pair, turns: Turns): Promise<Figure> {
+  const { bench, name, ours, against, theirs, inFlight, aim } = pair;
+  const [first, second] = (await inTurns([ours, theirs], inFlight, turns)) as [number[], number[]];
+  return ratioFigure({ bench, name, against, at: `${inFlight} in flight`, unit: "a second", aim }, first, second);
 }

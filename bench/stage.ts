@@ -1,7 +1,8 @@
 /** Real servers, the library's store on them, and the bare clients beside it. */
 
-import { DualWriteStore, Migration, type StrategyName } from "dual-write-store";
+import { type DualWriteOptions, DualWriteStore, Migration, type StrategyName } from "dual-write-store";
 import { Redis } from "ioredis";
+import { pino } from "pino";
 import postgres from "postgres";
 import { type PostgresServer, startPostgres } from "../test/servers/postgres-server.js";
 import { type RedisServer, startRedis } from "../test/servers/redis-server.js";
@@ -9,18 +10,21 @@ import { CREATE_TABLES, items } from "./items.js";
 
 const PREFIX = "bench:";
 
+/** The legacy key of a record. */
+export const itemKey = (id: string) => `${PREFIX}item:${id}`;
+
 export interface Stage {
   readonly redisUrl: string;
   readonly databaseUrl: string;
   readonly redis: Redis;
   /** Ten clients of one connection each: the driver's own pool slows down for good once more waits than it has connections. */
   readonly lanes: readonly postgres.Sql[];
-  open(
-    strategy: StrategyName,
-    options?: { readonly coalesce?: boolean; readonly compareReads?: number },
-  ): Promise<BenchStore>;
+  /** Closed with the stage at the latest. */
+  open(strategy: StrategyName, options?: OpenOptions): Promise<BenchStore>;
   close(): Promise<void>;
 }
+
+type OpenOptions = Partial<Pick<DualWriteOptions, "redis" | "postgres" | "compareReads" | "deadlines" | "schema">>;
 
 export type BenchStore = DualWriteStore<{ items: typeof items }>;
 
@@ -47,6 +51,7 @@ export async function openStage(): Promise<Stage> {
         compareReads: 0,
         deadlines: { read: 5000, write: 10_000, mirror: 5000 },
         bypassWriters: false,
+        logger: pino({ level: "silent" }),
         ...options,
       });
       stores.push(store);

@@ -7,6 +7,7 @@ import type { Stage } from "../stage.js";
 
 const UPSERT = `INSERT INTO plain_items (id, owner, amount, active, value, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
   ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, amount = excluded.amount, active = excluded.active, value = excluded.value, expires_at = excluded.expires_at`;
+const SELECT = "SELECT value FROM plain_items WHERE id = $1";
 const COUNT = `INSERT INTO plain_counts (id, count) VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET count = plain_counts.count + 1`;
 
 const key = (i: number) => `plain:item:${idOf(i)}`;
@@ -22,25 +23,26 @@ export function upsert(stage: Stage, i: number): Promise<unknown> {
   return lane(stage, i).unsafe(UPSERT, parameters, { prepare: true });
 }
 
+export async function readText(stage: Stage, i: number): Promise<string> {
+  return required(await stage.redis.get(key(i)));
+}
+
+export async function selectText(stage: Stage, i: number): Promise<string> {
+  const [row] = await lane(stage, i).unsafe(SELECT, [idOf(i)], { prepare: true });
+  return required(row?.value as string | undefined);
+}
+
+function required(text: string | null | undefined): string {
+  if (text === null || text === undefined) throw new Error("a record is missing");
+  return text;
+}
+
 export function byHand(stage: Stage) {
   const pool = postgres(stage.databaseUrl, { onnotice: () => {} });
   const db = drizzle(pool);
   const ways = {
-    get: {
-      run: async (i: number) => {
-        const text = await stage.redis.get(key(i));
-        if (text === null) throw new Error("a record is missing");
-        return JSON.parse(text);
-      },
-    },
-    select: {
-      run: async (i: number) => {
-        const [row] = await lane(stage, i).unsafe("SELECT value FROM plain_items WHERE id = $1", [idOf(i)], {
-          prepare: true,
-        });
-        return JSON.parse(row?.value as string);
-      },
-    },
+    get: { run: async (i: number) => JSON.parse(await readText(stage, i)) },
+    select: { run: async (i: number) => JSON.parse(await selectText(stage, i)) },
     set: { run: (i: number) => set(stage, i) },
     upsert: { run: (i: number) => upsert(stage, i) },
     setAndUpsert: { run: (i: number) => Promise.all([set(stage, i), upsert(stage, i)]) },

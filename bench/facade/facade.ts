@@ -1,11 +1,16 @@
-/** The facade against the bare clients, operation by operation. */
-import { type Comparison, compare, type Turns, type Way } from "../compare.js";
-import { IDS, idOf, itemOf, TTL_MS } from "../items.js";
-import { type BenchStore, giveUpRedis, moveTo, openStage, type Stage } from "../stage.js";
-import { byHand, set, upsert } from "./by-hand.js";
+/** The facade against the bare clients, operation by operation, strategy by strategy. */
+
+import { checkCounts, checkItems } from "../checks.js";
+import { compare, type Way } from "../compare.js";
+import { fillItems, fillPlain } from "../fill.js";
+import { idOf, itemOf, TTL_MS } from "../items.js";
+import type { Bench, Run } from "../run.js";
+import { giveUpRedis, moveTo, openStage } from "../stage.js";
+import { byHand } from "./by-hand.js";
+import { shadowReads } from "./shadow.js";
 
 /** Ratios aimed at with 1, 64 and 256 operations in flight. */
-interface Row {
+export interface Row {
   readonly name: string;
   readonly ours: Way;
   readonly against: string;
@@ -15,33 +20,18 @@ interface Row {
 
 const IN_FLIGHT = [1, 64, 256] as const;
 
-export async function benchFacade(
-  turns: Turns,
-  tell: (comparison: Comparison) => void,
-  only?: RegExp,
-): Promise<Comparison[]> {
+export const benchFacade: Bench = async (run) => {
   const stage = await openStage();
   const { ways: hand, close } = byHand(stage);
-  const results: Comparison[] = [];
-  const measure = async (rows: readonly Row[]) => {
-    for (const { name, ours, against, theirs, aims } of rows) {
-      if (only && !only.test(name)) continue;
-      for (const [n, inFlight] of IN_FLIGHT.entries()) {
-        const result = await compare(name, ours, against, theirs, inFlight, aims[n] as number, turns);
-        results.push(result);
-        tell(result);
-      }
-    }
-  };
+  const setAndUpsert = { against: "SET and prepared upsert", theirs: hand.setAndUpsert };
   try {
     const store = await stage.open("REDIS_PRIMARY");
     const { items } = store.collections;
     const put: Way = { run: (i) => items.put(idOf(i), itemOf(i), { expiresAt: Date.now() + TTL_MS }) };
     const get: Way = { run: (i) => required(items.get(idOf(i))) };
-    await fill(store, stage);
-    const setBare = { against: "SET PX", theirs: hand.set };
-    const setAndUpsert = { against: "SET and prepared upsert", theirs: hand.setAndUpsert };
-    await measure([
+    await fillItems(store);
+    await fillPlain(stage);
+    await measure(run, [
       {
         name: "read, Redis the authority",
         ours: get,
@@ -52,13 +42,20 @@ export async function benchFacade(
       {
         name: "write, REDIS_PRIMARY, drained",
         ours: { ...put, settle: () => store.drain() },
-        ...setBare,
+        against: "SET PX",
+        theirs: hand.set,
         aims: [0.75, 0.6, 0.65],
       },
     ]);
     await moveTo(store, ["DUAL_WRITE"]);
-    const count: Way = { run: (i) => store.usage.track({ userId: idOf(i) }) };
-    await measure([
+    let counted = 0;
+    const count: Way = {
+      run: (i) => {
+        counted++;
+        return store.usage.track({ userId: idOf(i) });
+      },
+    };
+    await measure(run, [
       { name: "write, DUAL_WRITE", ours: put, ...setAndUpsert, aims: [0.8, 2, 2.5] },
       {
         name: "write, DUAL_WRITE, drizzle",
@@ -75,8 +72,12 @@ export async function benchFacade(
         aims: [0.8, 2, 2.5],
       },
     ]);
+    await store.drain();
+    await checkCounts(stage, counted);
+    await shadowReads(run, stage, store, (rows) => measure(run, rows));
+    await checkItems(stage, 200);
     await moveTo(store, ["POSTGRES_PRIMARY"]);
-    await measure([
+    await measure(run, [
       {
         name: "read, Postgres the authority",
         ours: get,
@@ -86,10 +87,12 @@ export async function benchFacade(
       },
       { name: "write, POSTGRES_PRIMARY", ours: put, ...setAndUpsert, aims: [0.65, 1.6, 2] },
     ]);
+    await store.drain();
+    await checkItems(stage, 200);
     await moveTo(store, ["POSTGRES_ONLY"]);
     await store.drain();
     await giveUpRedis(stage);
-    await measure([
+    await measure(run, [
       {
         name: "write, POSTGRES_ONLY",
         ours: put,
@@ -98,29 +101,23 @@ export async function benchFacade(
         aims: [0.85, 3, 4],
       },
     ]);
-    await check(store);
-    return results;
+    for (let i = 0; i < 200; i++) {
+      const item = await required(items.get(idOf(i)));
+      if (idOf(item.amount) !== idOf(i)) throw new Error(`${idOf(i)} holds another record's value`);
+    }
   } finally {
     await close();
     await stage.close();
   }
-}
+};
 
-async function fill(store: BenchStore, stage: Stage): Promise<void> {
-  for (let from = 0; from < IDS; from += 500) {
-    const some = Array.from({ length: 500 }, (_, n) => from + n);
-    const entries = some.map((i) => ({ id: idOf(i), value: itemOf(i), expiresAt: Date.now() + TTL_MS }));
-    await store.collections.items.putMany(entries, { deadline: 30_000 });
-    await Promise.all(some.flatMap((i) => [set(stage, i), upsert(stage, i)]));
-  }
-  await store.drain();
-}
-
-/** What was written is what stands: a fast wrong answer counts for nothing. */
-async function check(store: BenchStore): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    const item = await required(store.collections.items.get(idOf(i)));
-    if (idOf(item.amount) !== idOf(i)) throw new Error(`${idOf(i)} holds another record's value`);
+async function measure(run: Run, rows: readonly Row[]): Promise<void> {
+  for (const { name, ours, against, theirs, aims } of rows) {
+    if (!run.wants(name)) continue;
+    for (const [n, inFlight] of IN_FLIGHT.entries()) {
+      const aim = { atLeast: aims[n] as number };
+      run.tell(await compare({ bench: "facade", name, ours, against, theirs, inFlight, aim }, run.turns));
+    }
   }
 }
 

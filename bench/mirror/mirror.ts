@@ -1,0 +1,87 @@
+/** A mirror that answers nothing, or nobody: what it costs the request, what it costs in memory, and the repair afterwards. */
+import { startProxy, type TcpProxy } from "../../test/servers/tcp-proxy.js";
+import { checkItems } from "../checks.js";
+import { fillItems } from "../fill.js";
+import type { Bench, Run } from "../run.js";
+import { type BenchStore, moveTo, openStage, type Stage } from "../stage.js";
+import { benchLatency } from "./latency.js";
+import { benchMemory } from "./memory.js";
+import { benchRepair } from "./repair.js";
+
+/** The mirror as seen by the store: through a proxy that breaks it. */
+export interface BrokenMirror {
+  readonly name: "Postgres" | "Redis";
+  readonly store: BenchStore;
+  readonly proxy: TcpProxy;
+  /** Milliseconds that a request waits for the mirror at most. */
+  readonly deadline: number;
+}
+
+export const MODES = [
+  ["black-holed", "blackhole"],
+  ["hanging", "swallow-answers"],
+  ["refusing", "refuse"],
+] as const;
+
+/** The library's default. */
+const DEADLINE = 500;
+
+export const benchMirror: Bench = async (run) => {
+  await withMirror(run, "Postgres", ["latency", "memory", "repair"], async (mirror) => {
+    await benchLatency(run, mirror);
+    await benchMemory(run, mirror);
+    await benchRepair(run, mirror);
+  });
+  await withMirror(run, "Redis", ["latency"], (mirror) => benchLatency(run, mirror));
+};
+
+async function withMirror(
+  run: Run,
+  name: BrokenMirror["name"],
+  parts: readonly string[],
+  work: (mirror: BrokenMirror) => Promise<void>,
+): Promise<void> {
+  if (!parts.some((part) => run.wants(`${name} ${part}`))) return;
+  const stage: Stage = await openStage();
+  const proxy = await startProxy({ targetUrl: name === "Postgres" ? stage.databaseUrl : stage.redisUrl });
+  try {
+    const through = name === "Postgres" ? { postgres: proxy.url } : { redis: proxy.url };
+    const store = await stage.open("REDIS_PRIMARY", {
+      ...through,
+      deadlines: { read: 500, write: 5000, mirror: DEADLINE },
+    });
+    await moveTo(store, name === "Postgres" ? ["DUAL_WRITE"] : ["DUAL_WRITE", "POSTGRES_PRIMARY"]);
+    await untilComplete(stage);
+    await fillItems(store);
+    await work({ name, store, proxy, deadline: DEADLINE });
+    await store.drain();
+    await checkItems(stage, 200);
+  } finally {
+    await proxy.setMode("pass");
+    await stage.close();
+    await proxy.stop();
+  }
+}
+
+/** While Redis lacks something, it asks Postgres before it writes: an outage of the mirror would count for the authority's. */
+async function untilComplete({ redis }: Stage): Promise<void> {
+  const until = performance.now() + 30_000;
+  while ((await redis.get("dual-write:fence"))?.split(" ")[3] !== "1") {
+    if (performance.now() > until) throw new Error("Redis didn't become complete");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Resolves when the mirror answers again and has everything. */
+export async function healed({ store, proxy, name }: BrokenMirror): Promise<void> {
+  await proxy.setMode("pass");
+  const until = performance.now() + 30_000;
+  for (;;) {
+    const health = await store.health();
+    const mirror = name === "Postgres" ? health.postgres : health.redis;
+    if (mirror?.reachable && mirror.circuit === "closed") break;
+    if (performance.now() > until) throw new Error(`${name} didn't come back: ${JSON.stringify(mirror)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await store.drain();
+}

@@ -1,0 +1,20 @@
+/** The promises of one write, in the order in which the ladder adds them. */
+
+import { randomBytes } from "node:crypto";
+
+export const PROMISES = ["stamp", "companion", "fence", "log entry and its clearing", "operation id"] as const;
+
+export type Promised = (typeof PROMISES)[number];
+
+/** What a rung keeps: all promises up to the `count`-th. */
+export function kept(count: number): ReadonlySet<Promised> {
+  return new Set(PROMISES.slice(0, count));
+}
+
+const OWN = randomBytes(9).toString("base64url");
+let made = 0;
+
+/** Unique, and as short as the library's own. */
+export function newOperation(): string {
+  return `${OWN}${(made++).toString(36)}`;
+}

@@ -14,12 +14,17 @@ const PRIVATE = new Set(["id", "ids", "key", "keys", "email", "ip", "token", "va
 // Bounded, since a text without any @ would else be looked through from each of its characters to its end.
 const EMAIL = /[^\s@:"'<>,;{}]{1,256}@[^\s@:"'<>,;{}]{1,256}/g;
 const IPV4 = /\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b/g;
+const GROUPS = "[0-9a-f]{1,4}(?::[0-9a-f]{1,4})";
+/** Eight groups, or fewer around a `::`; as it stands within a key too, between other parts that colons divide. */
+const IPV6 = new RegExp(`(?<!\\w)(?:${GROUPS}{7}|(?:${GROUPS}{0,6})?::(?:${GROUPS}{0,6})?)(?!\\w)`, "gi");
 
-/** A text without passwords, emails and IPv4 addresses; a URL's host stays. */
+/** A text without passwords, emails and IP addresses; a URL's host stays. */
 export function maskText(text: string): string {
   return text
     .split(/(\b\w+:\/\/\S+)/)
-    .map((part, n) => (n % 2 === 1 ? hidePasswords(part) : part.replace(EMAIL, hash).replace(IPV4, hash)))
+    .map((part, n) =>
+      n % 2 === 1 ? hidePasswords(part) : part.replace(EMAIL, hash).replace(IPV4, hash).replace(IPV6, hash),
+    )
     .join("");
 }
 

@@ -93,7 +93,7 @@ export async function runAlone(
       log?.end(INTERRUPTED);
       process.exit(INTERRUPTED);
     }
-    output.note("Stopping at a point from which it can go on. Press Ctrl-C again to end at once.");
+    output.note("Stopping at a safe point. Press Ctrl-C again to end at once.");
     abort.abort();
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);

@@ -159,6 +159,7 @@ describe("status", () => {
     });
     expect(status.stores.redis).toMatchObject({ memory: { used: expect.any(Number), policy: "noeviction" } });
     expect(status.stores.postgres.latencyMs).toBeGreaterThan(0);
+    for (const one of [status.stores.redis, status.stores.postgres]) expect(one?.operations).toBeGreaterThan(5);
     const users = status.stores.postgres.tables.find(({ table }) => table === "users");
     expect(users?.bytes).toBeGreaterThan(8000);
     expect(status.divergenceHours).toMatchObject([{ kind: "value", collection: "users", count: 1 }]);

@@ -45,7 +45,11 @@ export function auditCommand(): Command {
       "stop unless there are keys of each (default: the critical collections' patterns)",
     )
     .option("--no-require", "don't stop for a pattern without keys")
-    .option("--backfill-rate <keys>", "keys a second that a backfill copies here (default: 10000)", wholeNumber)
+    .option(
+      "--backfill-rate <keys>",
+      "keys a second that a backfill copies here (default: the pace of the audit itself)",
+      wholeNumber,
+    )
     .addHelpText(
       "after",
       "\nExits with 1 if a stop condition holds: too many premium grants, too much memory, a critical pattern without a key.\n\nExample:\n  $ dual-write audit --redis-url redis://replica:6379 --rate 20000 --html audit.html",

@@ -40,8 +40,8 @@ export function backfillCommand(): Command {
       new Option("--priority <names...>", "only collections of these").choices(["critical", "high", "medium", "low"]),
     )
     .option("--pattern <glob>", "only keys like this; no collection then counts as backfilled")
-    .option("--batch-size <keys>", "keys of a page (default: 500)", wholeNumber)
-    .option("--concurrency <pages>", "pages worked on at once (default: 1)", wholeNumber)
+    .option("--batch-size <keys>", "keys of a page (default: 2000)", wholeNumber)
+    .option("--concurrency <pages>", "pages worked on at once (default: 2)", wholeNumber)
     .option("--rate <keys>", "keys a second at most", wholeNumber)
     .option("--resume", "go on where an earlier run stopped, or do nothing")
     .option("--restart", "begin anew where an earlier run could go on")

@@ -45,9 +45,24 @@ function lines(report: DoctorReport, withPrivileges: boolean): string[] {
     ...remedies.map(({ severity, about, name, remedy }) => `${MARKS[severity]} ${about}, ${name}: ${remedy}`),
     "",
     ...footprintLines(report),
-    ...(withPrivileges ? ["", "Redis:", privileges.redis, "", "Postgres:", privileges.postgres] : []),
+    ...(withPrivileges ? privilegeLines(privileges) : []),
     "",
     blocking > 0 ? `${blocking} of these (!!) must be changed before a flip.` : "Nothing stands in the way of a flip.",
+  ];
+}
+
+function privilegeLines({ redis, postgres }: DoctorReport["privileges"]): string[] {
+  return [
+    "",
+    "Redis, for backends:",
+    redis.application,
+    "Redis, for all commands but restore; it may read every key, for audit and backup:",
+    redis.operator,
+    "Redis, for restore, on the server that is to be filled:",
+    redis.restore,
+    "",
+    "Postgres:",
+    postgres,
   ];
 }
 

@@ -6,6 +6,7 @@ import { type CommonOptions, runSession, withCommonOptions } from "../session.js
 
 interface Options extends CommonOptions {
   readonly only?: "redis" | "postgres";
+  readonly redisBy?: "keys" | "rdb";
   readonly force?: boolean;
   readonly dryRun?: boolean;
 }
@@ -15,6 +16,14 @@ export function restoreCommand(): Command {
     .description("Brings a backup back into an empty Redis and an empty database, after checking all of it.")
     .argument("<folder>", "the backup's folder")
     .addOption(new Option("--only <store>", "only this store").choices(["redis", "postgres"]))
+    .addOption(
+      new Option(
+        "--redis-by <file>",
+        "from which file Redis is read: keys, the portable one, or rdb, all of one moment, by a redis-server on the PATH",
+      )
+        .choices(["keys", "rdb"])
+        .default("keys"),
+    )
     .option("--force", "remove what stands there first")
     .option("--dry-run", "say what it would do, and do nothing")
     .addHelpText(
@@ -26,6 +35,7 @@ export function restoreCommand(): Command {
       const report = await migration.restore({
         backup: folder,
         only: options.only,
+        redisBy: options.redisBy,
         force: options.force,
         dryRun: options.dryRun,
         signal,
@@ -44,7 +54,11 @@ function lines({ done, steps, redis, postgres }: RestoreReport): string[] {
     ...(postgres
       ? [postgres.rows === null ? "Postgres is restored." : `Postgres has ${postgres.rows} rows again.`]
       : []),
-    ...(redis ? [`Redis has ${redis.keys} keys again; ${redis.expired} had expired.`] : []),
+    ...(redis
+      ? [
+          `Redis has ${redis.keys} keys again; ${redis.expired === null ? "what had expired was left out" : `${redis.expired} had expired`}.`,
+        ]
+      : []),
     "Run `dual-write verify --repair` before traffic comes back: the two stores were read one after the other.",
   ];
 }

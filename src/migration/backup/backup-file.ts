@@ -11,6 +11,8 @@ import type { BackupFile } from "./manifest.js";
 
 /** A source that gives nothing for this long is given up. Milliseconds. */
 const STALL_MS = 120_000;
+/** Bytes to compress at once: each piece is a task of its own for the compressor, whatever its size. */
+const PIECE = 1 << 16;
 
 /**
  * Compresses `content` into a new file that only its owner may read, and sees it on the disk.
@@ -26,10 +28,10 @@ export async function writeBackupFile(
   const hash = createHash("sha256");
   let contentBytes = 0;
   let bytes = 0;
-  const counted = tap((chunk) => {
-    contentBytes += chunk.length;
+  const moved = (length: number) => {
+    contentBytes += length;
     stall.moved();
-  });
+  };
   const hashed = tap((chunk) => {
     hash.update(chunk);
     bytes += chunk.length;
@@ -38,13 +40,33 @@ export async function writeBackupFile(
   try {
     const file = createWriteStream(path, { mode: 0o600, flush: true });
     const both = signal ? AbortSignal.any([signal, stall.signal]) : stall.signal;
-    await pipeline(Readable.from(content), counted, createGzip(), hashed, file, { signal: both });
+    await pipeline(Readable.from(pieces(content, moved)), createGzip(), hashed, file, { signal: both });
   } catch (error) {
     throw stall.signal.aborted && !signal?.aborted ? stall.signal.reason : diskError(error, path);
   } finally {
     stall.end();
   }
   return { name: basename(path), holds, bytes, sha256: hash.digest("hex"), contentBytes };
+}
+
+/** The same content in fewer, larger chunks. `moved` is told the length of each as it comes. */
+async function* pieces(
+  content: AsyncIterable<Buffer | string>,
+  moved: (length: number) => void,
+): AsyncGenerator<Buffer, void, undefined> {
+  let waiting: Buffer[] = [];
+  let length = 0;
+  for await (const given of content) {
+    const chunk = typeof given === "string" ? Buffer.from(given) : given;
+    moved(chunk.length);
+    waiting.push(chunk);
+    length += chunk.length;
+    if (length < PIECE) continue;
+    yield waiting.length === 1 ? chunk : Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(waiting);
 }
 
 /** The content of a file. @throws BackupError if it isn't what its checksum says */

@@ -22,14 +22,25 @@ export function identityOf(context: MigrationContext): Promise<ServerIdentity> {
   return context.postgres.attempt((store) => serverIdentity(store.sql), PAGE_MS);
 }
 
+/** By which way a database is to be read; found before Redis is, which may take long. */
+export interface PostgresWay {
+  readonly identity: ServerIdentity;
+  /** Null: by the library's own export. */
+  readonly environment: NodeJS.ProcessEnv | null;
+}
+
+/** @throws ConfigurationError when pg_dump was asked for and can't be used; the server's error where it can't be reached */
+export async function choosePostgresWay(context: MigrationContext, method: PostgresMethod): Promise<PostgresWay> {
+  const identity = await identityOf(context);
+  return { identity, environment: await pgDumpEnvironment(context, identity, method) };
+}
+
 export async function backupPostgres(
   context: MigrationContext,
   folder: string,
-  method: PostgresMethod,
+  { identity, environment }: PostgresWay,
   signal?: AbortSignal,
 ): Promise<Made> {
-  const identity = await identityOf(context);
-  const environment = await pgDumpEnvironment(context, identity, method);
   const path = join(folder, FILE);
   const { server, version } = identity;
   if (environment) {
@@ -49,7 +60,6 @@ export async function backupPostgres(
   }
 }
 
-/** Null: by the library's own export. @throws ConfigurationError when pg_dump was asked for and can't be used */
 async function pgDumpEnvironment(
   { postgres }: MigrationContext,
   { major }: ServerIdentity,

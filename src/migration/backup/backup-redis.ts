@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { BackupError } from "../../errors.js";
-import { dumpPage } from "../../stores/redis/key-dumps.js";
+import { dumpKeys, listKeys } from "../../stores/redis/key-dumps.js";
 import { RdbRefusedError, rdbStream } from "../../stores/redis/rdb-stream.js";
 import { serverOf } from "../keyspace/keyspace-page.js";
 import type { BothStores } from "../migration-context.js";
@@ -15,7 +15,7 @@ import type { BackupFile, RedisBackup } from "./manifest.js";
 export const KEYS_FILE = "redis.jsonl.gz";
 export const RDB_FILE = "redis.rdb.gz";
 
-/** Keys of one step of SCAN; each is read whole. */
+/** Keys of one step of SCAN. */
 const PAGE = 200;
 /** What an RDB file begins with, and the last byte before its checksum of 8 bytes. */
 const RDB_MAGIC = "REDIS";
@@ -91,16 +91,20 @@ async function backupKeys(
   const path = join(folder, KEYS_FILE);
   let count = 0;
   const pace = new Pace({ rate });
+  // A slow rate's rest after a page must not look as if nothing came any more.
+  const step = Math.min(PAGE, rate ?? PAGE);
   async function* lines() {
     const total = await client.dbsize();
     for (let cursor: string | null = "0"; cursor !== null; ) {
       const began = performance.now();
-      const page: Awaited<ReturnType<typeof dumpPage>> = await dumpPage(client, cursor, PAGE);
-      for (const dump of page.dumps) yield dumpLine(dump);
-      count += page.dumps.length;
+      const page = await listKeys(client, cursor, step);
+      for await (const dumps of dumpKeys(client, page.keys)) {
+        for (const dump of dumps) yield* dumpLine(dump);
+        count += dumps.length;
+      }
       onKeys(count, Math.max(total, count));
       cursor = page.next;
-      await rest(pace.restAfter(page.scanned, performance.now() - began), signal);
+      await rest(pace.restAfter(page.keys.length, performance.now() - began), signal);
     }
   }
   const file = await writeBackupFile(path, "redis-keys", lines(), { signal });

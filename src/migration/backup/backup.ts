@@ -7,7 +7,7 @@ import { RateMeter } from "../run/progress.js";
 import { runIssues } from "../run/run-options.js";
 import { runAfterHook } from "./after-hook.js";
 import { diskError, syncFolder } from "./backup-file.js";
-import { backupPostgres, type PostgresMethod } from "./backup-postgres.js";
+import { backupPostgres, choosePostgresWay, type PostgresMethod } from "./backup-postgres.js";
 import { backupRedis } from "./backup-redis.js";
 import { type BackupManifest, checkLabel, folderName, writeManifest } from "./manifest.js";
 import { partialName, type RemovedBackups, removeOld } from "./remove-old.js";
@@ -57,6 +57,7 @@ export async function backup(context: MigrationContext, options: BackupOptions):
   const began = performance.now();
   const { label = LABEL, keepDays = KEEP_DAYS, signal, after } = options;
   check(options);
+  const way = await choosePostgresWay(context, options.postgresBy ?? "auto");
   const root = resolve(options.folder);
   const createdAt = new Date();
   const name = folderName(label, createdAt);
@@ -76,7 +77,7 @@ export async function backup(context: MigrationContext, options: BackupOptions):
         })
       : null;
     tell("postgres", 0, 0);
-    const { postgres, file } = await backupPostgres(context, partial, options.postgresBy ?? "auto", signal);
+    const { postgres, file } = await backupPostgres(context, partial, way, signal);
     const files = [...(redis?.files ?? []), file];
     const sent = after === undefined ? null : false;
     manifest = { label, createdAt: createdAt.toISOString(), sent, redis: redis?.redis ?? null, postgres, files };

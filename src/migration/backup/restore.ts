@@ -8,13 +8,18 @@ import { checkBackupFile } from "./backup-file.js";
 import { type BackupFile, type BackupManifest, readManifest } from "./manifest.js";
 import type { Part, PartOptions } from "./restore-part.js";
 import { planPostgres, restorePostgres } from "./restore-postgres.js";
-import { planRedis, restoreRedis } from "./restore-redis.js";
+import { planRedis, type RedisRestored, restoreRedis } from "./restore-redis.js";
 
 export interface RestoreOptions {
   /** The folder of one backup. */
   readonly backup: string;
   /** Which store. @default both, as far as the backup holds them */
   readonly only?: "redis" | "postgres" | undefined;
+  /**
+   * From which file Redis is read: `keys`, the portable one, in which keys are as SCAN met them while traffic went on; or `rdb`, all
+   * of one moment, for which a redis-server must be on the PATH. @default "keys"
+   */
+  readonly redisBy?: "keys" | "rdb" | undefined;
   /** Removes what stands there first. @default false: both must be empty */
   readonly force?: boolean | undefined;
   /** Says what it would do, and does nothing. @default false */
@@ -39,7 +44,7 @@ export interface RestoreReport {
   readonly steps: readonly string[];
   readonly done: boolean;
   /** Keys that Redis has again; those that had expired by now aren't. Null: Redis wasn't restored. */
-  readonly redis: { readonly keys: number; readonly expired: number } | null;
+  readonly redis: RedisRestored | null;
   /** Rows that Postgres has again; null where psql restored them, or Postgres wasn't. */
   readonly postgres: { readonly rows: number | null } | null;
 }
@@ -63,30 +68,49 @@ export async function restore(context: MigrationContext, options: RestoreOptions
   if (options.dryRun) return { steps, done: false, redis: null, postgres: null };
   const part = (phase: RestoreProgress["phase"]) => ({ force, signal: options.signal, onDone: meter(phase, options) });
   const postgres = parts.postgres ? await restorePostgres(context, parts.postgres, part("postgres")) : null;
-  const redis = parts.redis ? await restoreRedis(withRedis(context), parts.redis, part("redis")) : null;
+  const redis = parts.redis
+    ? await restoreRedis(withRedis(context), parts.redis, part("redis")).catch((error) => half(error, options))
+    : null;
   return { steps, done: true, redis, postgres };
 }
 
 function choose(
   manifest: BackupManifest,
   folder: string,
-  { only }: RestoreOptions,
+  { only, redisBy = "keys" }: RestoreOptions,
   context: MigrationContext,
 ): { redis?: Part; postgres?: Part } {
   if (only !== undefined && only !== "redis" && only !== "postgres")
     throw new ConfigurationError([{ path: "only", message: "redis or postgres" }]);
+  if (redisBy !== "keys" && redisBy !== "rdb")
+    throw new ConfigurationError([{ path: "redisBy", message: "keys or rdb" }]);
   const part = (holds: BackupFile["holds"]): Part | undefined => {
     const file = manifest.files.find((one) => one.holds === holds);
     return file && { path: join(folder, file.name), file, manifest };
   };
   const postgres = only === "redis" ? undefined : part("postgres");
-  const redis = only === "postgres" ? undefined : part("redis-keys");
+  const redis = only === "postgres" ? undefined : part(`redis-${redisBy}`);
+  if (redisBy === "rdb" && only !== "postgres" && !redis) {
+    const why = manifest.redis?.rdbRefused;
+    const reason = why ? ` (the server refused to give one: ${why})` : "";
+    throw new BackupError(`${folder} holds no RDB${reason}. Leave --redis-by out to restore from the portable file.`);
+  }
   if (!postgres && !redis) throw new BackupError(`${folder} holds nothing of ${only}.`);
   if (redis && !context.redis)
     throw new ConfigurationError([
       { path: "redis", message: "missing: the backup holds Redis too; give its URL, or restore only postgres" },
     ]);
   return { ...(redis ? { redis } : {}), ...(postgres ? { postgres } : {}) };
+}
+
+/** What Redis has of it now stands in the way of another try. */
+function half(error: unknown, { signal, only }: RestoreOptions): never {
+  if (!signal?.aborted) throw error;
+  const done = only === "redis" ? "" : " Postgres is restored; --only redis leaves it so.";
+  throw new BackupError(
+    `Stopped while Redis was restored: it may hold a part of the backup.${done} Run it again with force, which removes that part first.`,
+    { cause: error },
+  );
 }
 
 function meter(phase: RestoreProgress["phase"], { onProgress }: RestoreOptions): PartOptions["onDone"] {

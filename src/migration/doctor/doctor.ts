@@ -7,7 +7,7 @@ import type { PostgresStore } from "../../stores/postgres/postgres-store.js";
 import { readPostgresFacts } from "../../stores/postgres/server-facts.js";
 import { leastRoles, readTableAccess } from "../../stores/postgres/table-access.js";
 import { companionKey, controlKeys } from "../../stores/redis/keys.js";
-import { leastAcl } from "../../stores/redis/needed-commands.js";
+import { type LeastAcls, leastAcls } from "../../stores/redis/needed-commands.js";
 import { type RedisFacts, readRedisFacts } from "../../stores/redis/server-facts.js";
 import type { MigrationContext } from "../migration-context.js";
 import { type ClockReading, clockFindings, readClock } from "./clocks.js";
@@ -20,8 +20,8 @@ export interface DoctorReport {
   readonly findings: readonly Finding[];
   /** What will be stored beside the data; null where Redis couldn't be asked. */
   readonly footprint: Footprint | null;
-  /** The least that suffices, as text to copy: an ACL command, and SQL. */
-  readonly privileges: { readonly redis: string; readonly postgres: string };
+  /** The least that suffices, as text to copy: ACL commands, and SQL. */
+  readonly privileges: { readonly redis: LeastAcls; readonly postgres: string };
 }
 
 /** How long a server may take to tell of itself. Milliseconds. */
@@ -44,7 +44,7 @@ export async function doctor(context: MigrationContext): Promise<DoctorReport> {
     ],
     footprint,
     privileges: {
-      redis: leastAcl("dual-write", keyPatterns(context), versionOf(redis)),
+      redis: leastAcls(keyPatterns(context), versionOf(redis)),
       postgres: leastRoles(
         postgres.known ? postgres.value.answers.facts.database : "DATABASE",
         (postgres.known && postgres.value.answers.facts.schema) || "public",

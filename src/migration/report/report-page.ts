@@ -64,6 +64,10 @@ function traffic({ logs: kept, status }: MigrationReport): Html {
     }),
   });
   const { compared, differed } = status.samples;
+  const perSecond = (name: string, pick: (one: (typeof seen)[number]) => number | null) => {
+    const { points } = series(name, pick);
+    return { name, points: ratesOf(points) };
+  };
   return section(
     "Lag, latency and traffic",
     beside(
@@ -75,9 +79,33 @@ function traffic({ logs: kept, status }: MigrationReport): Html {
           (ms) => `${ms.toFixed(1)} ms`,
         ),
       ),
+      titled(
+        "Traffic a second, from each status to the next, whoever made it",
+        lines(
+          [
+            perSecond("commands of Redis", (one) => one.redisOperations),
+            perSecond("transactions of Postgres", (one) => one.postgresOperations),
+          ],
+          (value) => (value < 10 ? value.toFixed(1) : count(value)),
+        ),
+      ),
     ),
     html`<p class="muted">The live processes compared ${count(compared)} reads with the mirror; ${count(differed)} differed.</p>`,
   );
+}
+
+interface Point {
+  readonly at: Date;
+  readonly value: number;
+}
+
+/** From counts that only rise; one that fell began anew, with its server, and tells nothing of the time before. */
+function ratesOf(counts: readonly Point[]): Point[] {
+  return counts.slice(1).flatMap(({ at, value }, n) => {
+    const before = counts[n] as Point;
+    const seconds = (Number(at) - Number(before.at)) / 1000;
+    return seconds > 0 && value >= before.value ? [{ at, value: (value - before.value) / seconds }] : [];
+  });
 }
 
 const DAY_MS = 86_400_000;
@@ -107,6 +135,9 @@ function divergence({ divergences, at }: MigrationReport): Html {
   );
 }
 
+/** In a table, where it would else be broken into lines. */
+const when = (at: Date) => html`<time>${moment(at)}</time>`;
+
 /** A page is no archive. */
 const ROWS = 50;
 
@@ -119,7 +150,7 @@ function runs({ backfills, verifies }: MigrationReport): Html {
       backfills
         .slice(0, ROWS)
         .map((one) => [
-          moment(one.startedAt),
+          when(one.startedAt),
           badge(one.state, one.state === "finished" ? "good" : ""),
           took(one.startedAt, one.finishedAt),
           one.collections.join(", "),
@@ -133,7 +164,7 @@ function runs({ backfills, verifies }: MigrationReport): Html {
       verifies
         .slice(0, ROWS)
         .map((one) => [
-          moment(one.startedAt),
+          when(one.startedAt),
           one.collection,
           badge(one.clean ? "clean" : "differences", one.clean ? "good" : "bad"),
           took(one.startedAt, one.finishedAt),
@@ -185,7 +216,7 @@ function decisions({ decisions: all }: MigrationReport): Html {
         .reverse()
         .slice(0, ROWS)
         .map(({ at, what, strategy, reason, forced }) => [
-          moment(at),
+          when(at),
           html`${what} ${forced && badge("forced", "bad")}`,
           strategy,
           reason,
@@ -204,11 +235,11 @@ function logs({ logs: kept }: MigrationReport): Html {
       kept.runs
         .slice(0, ROWS)
         .map((run) => [
-          moment(run.startedAt),
+          when(run.startedAt),
           code(run.command),
           run.host,
           run.elapsedMs === null ? "–" : duration(run.elapsedMs),
-          run.exitCode === null ? badge("didn't end") : String(run.exitCode),
+          run.exitCode === null ? badge("no end yet") : String(run.exitCode),
           run.error,
         ]),
       "No log file was found.",

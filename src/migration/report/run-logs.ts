@@ -24,6 +24,9 @@ export interface Observation {
   readonly lagMs: number | null;
   readonly redisMs: number | null;
   readonly postgresMs: number | null;
+  /** Since the server began to count: commands of Redis, transactions of Postgres. */
+  readonly redisOperations: number | null;
+  readonly postgresOperations: number | null;
 }
 
 export interface RunLogs {
@@ -111,15 +114,22 @@ function take(runs: Map<string, Mutable<LoggedRun>>, line: Line): void {
   } else if (known && line.type === "error") known.error = String(line.message);
 }
 
+interface Seen {
+  readonly latencyMs?: unknown;
+  readonly operations?: unknown;
+}
+
 /** A status is known by what it tells. */
 function observationOf({ at, type, result }: Line): Observation | null {
   if (type !== "result" || typeof result !== "object" || result === null || !("lagMs" in result)) return null;
-  const { lagMs, stores } = result as { lagMs: unknown; stores?: Record<string, { latencyMs?: unknown } | null> };
+  const { lagMs, stores } = result as { lagMs: unknown; stores?: Record<string, Seen | null> };
   return {
     at: new Date(at),
     lagMs: numberOr(lagMs),
     redisMs: numberOr(stores?.redis?.latencyMs),
     postgresMs: numberOr(stores?.postgres?.latencyMs),
+    redisOperations: numberOr(stores?.redis?.operations),
+    postgresOperations: numberOr(stores?.postgres?.operations),
   };
 }
 

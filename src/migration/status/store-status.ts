@@ -2,7 +2,8 @@
 import { describe, type Guard } from "../../stores/guard.js";
 import { isMissingTable } from "../../stores/postgres/errors.js";
 import { readTableSizes, type TableSize } from "../../stores/postgres/table-sizes.js";
-import { type RedisMemory, readRedisMemory } from "../../stores/redis/server-facts.js";
+import { readTransactionCount } from "../../stores/postgres/transaction-count.js";
+import { type RedisMemory, readRedisMemory, readRedisOperations } from "../../stores/redis/server-facts.js";
 import type { Fence } from "../../stores/store.js";
 import { type MigrationContext, PAGE_MS } from "../migration-context.js";
 
@@ -13,6 +14,8 @@ export interface StoreStatus {
   /** Round trip in milliseconds; null if it didn't answer. */
   readonly latencyMs: number | null;
   readonly fence: Fence | null;
+  /** Redis: commands run, by whomever. Postgres: transactions ended in the database. Since the server began to count; null: it doesn't tell. */
+  readonly operations: number | null;
 }
 
 export interface RedisStatus extends StoreStatus {
@@ -28,25 +31,29 @@ export interface PostgresStatus extends StoreStatus {
 /** Null: no connection is configured. */
 export async function redisStatus({ redis }: MigrationContext): Promise<RedisStatus | null> {
   if (!redis) return null;
-  const [status, memory] = await Promise.all([
-    storeStatus(redis),
+  const status = await storeStatus(redis);
+  const [memory, operations] = await Promise.all([
     orNull(redis.attempt((store) => readRedisMemory(store.connection.client), PAGE_MS)),
+    orNull(redis.attempt((store) => readRedisOperations(store.connection.client), PAGE_MS)),
   ]);
-  return { ...status, memory };
+  return { ...status, memory, operations };
 }
 
 export async function postgresStatus({ postgres, collections }: MigrationContext): Promise<PostgresStatus> {
-  const [status, tables] = await Promise.all([
-    storeStatus(postgres),
+  const status = await storeStatus(postgres);
+  const [tables, operations] = await Promise.all([
     orNull(postgres.attempt((store) => readTableSizes(store.sql, collections), PAGE_MS)),
+    orNull(postgres.attempt((store) => readTransactionCount(store.sql), PAGE_MS)),
   ]);
-  return { ...status, tables: tables ?? [] };
+  return { ...status, tables: tables ?? [], operations };
 }
 
-async function storeStatus(guard: Guard): Promise<StoreStatus> {
-  const sent = performance.now();
+/** The round trip is timed alone, and not with the connecting before it or other questions beside it. */
+async function storeStatus(guard: Guard): Promise<Omit<StoreStatus, "operations">> {
   let latencyMs: number | null = null;
   try {
+    await guard.attempt((store) => store.now(), PAGE_MS);
+    const sent = performance.now();
     await guard.attempt((store) => store.now(), PAGE_MS);
     latencyMs = Math.round((performance.now() - sent) * 100) / 100;
     return { reachable: true, latencyMs, fence: await guard.attempt((store) => store.readFence(), PAGE_MS) };

@@ -9,24 +9,26 @@ export interface KeyDump {
   readonly dump: Buffer;
 }
 
-/** Keys asked for at once: one script-free pipeline, so that others' commands come between. */
+/** Keys asked for at once: one script-free pipeline, so that others' commands come between, and little stands in memory. */
 const AT_ONCE = 50;
 
-/** One step of SCAN and what stands under its keys; a key may come twice. `next` null: the end. */
-export async function dumpPage(
+/** One step of SCAN; a key may come twice. `next` null: the end. */
+export async function listKeys(
   client: Redis,
   cursor: string,
   count: number,
-): Promise<{ next: string | null; scanned: number; dumps: KeyDump[] }> {
+): Promise<{ next: string | null; keys: Buffer[] }> {
   const [next, keys] = await client.scanBuffer(cursor, "COUNT", count);
-  const dumps: KeyDump[] = [];
-  for (let from = 0; from < keys.length; from += AT_ONCE)
-    dumps.push(...(await dumpKeys(client, keys.slice(from, from + AT_ONCE))));
   const end = next.toString();
-  return { next: end === "0" ? null : end, scanned: keys.length, dumps };
+  return { next: end === "0" ? null : end, keys };
 }
 
-async function dumpKeys(client: Redis, keys: readonly Buffer[]): Promise<KeyDump[]> {
+/** What stands under these keys, some at a time. */
+export async function* dumpKeys(client: Redis, keys: readonly Buffer[]): AsyncGenerator<KeyDump[], void, undefined> {
+  for (let from = 0; from < keys.length; from += AT_ONCE) yield dumpAtOnce(client, keys.slice(from, from + AT_ONCE));
+}
+
+async function dumpAtOnce(client: Redis, keys: readonly Buffer[]): Promise<KeyDump[]> {
   const dumping = client.pipeline();
   for (const key of keys) dumping.dumpBuffer(key);
   const [dumps, expiries] = await Promise.all([dumping.exec(), expiriesOf(client, keys)]);

@@ -46,19 +46,41 @@ const SINCE_7 = ["pexpiretime"];
 
 const NEEDED_COMMANDS = USED.map((call) => (call.split(" ")[0] as string).toLowerCase());
 
-/** No more than the library needs for these key patterns. `version`: the server's, if it is known. */
-export function leastAcl(user: string, patterns: readonly string[], version = ""): string {
-  const keys = patterns.map((pattern) => `~${pattern}`).join(" ");
-  const commands = [
-    ...NEEDED_COMMANDS,
-    "multi",
-    "exec",
-    ...WELCOME,
-    ...(Number.parseInt(version, 10) < 7 ? [] : SINCE_7),
-  ]
-    .map((command) => `+${command}`)
-    .join(" ");
-  return `ACL SETUSER ${user} on >PASSWORD resetchannels resetkeys ${keys} -@all ${commands}`;
+/** What the operator's commands read besides: audit, backup and phase-out. */
+const LOOKING = "type strlen hlen llen scard zcard xlen object|idletime memory|usage dump sync replconf".split(" ");
+const LOOKING_AROUND = "randomkey unlink client|id client|list".split(" ");
+/** What a restore sends to a server that is to be filled. */
+const FILLING = "info time dbsize flushdb restore hgetall".split(" ");
+
+/** The least that suffices, each as a command to copy. */
+export interface LeastAcls {
+  /** For backends. */
+  readonly application: string;
+  /** For all commands but `restore`. Reads every key of the server. */
+  readonly operator: string;
+  /** For `restore`, on the server that is to be filled. */
+  readonly restore: string;
+}
+
+/** `patterns`: of the keys that the library writes. `version`: the server's, if it is known. */
+export function leastAcls(patterns: readonly string[], version = ""): LeastAcls {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const since7 = major >= 7 ? SINCE_7 : [];
+  const noTouch = major > 7 || (major === 7 && minor >= 2) ? ["client|no-touch"] : [];
+  const own = patterns.map((pattern) => `~${pattern}`);
+  const application = [...NEEDED_COMMANDS, "multi", "exec", ...WELCOME, ...since7];
+  const operator = [...application, ...LOOKING, ...LOOKING_AROUND, ...noTouch];
+  return {
+    application: acl("dual-write", own, application),
+    // Before 7.0 reading can't be allowed without writing.
+    operator: acl("dual-write-operator", major >= 7 ? [...own, "%R~*"] : ["~*"], operator),
+    restore: acl("dual-write-restore", ["~*"], [...FILLING, ...WELCOME]),
+  };
+}
+
+function acl(user: string, keys: readonly string[], commands: readonly string[]): string {
+  const allowed = [...new Set(commands)].map((command) => `+${command}`);
+  return `ACL SETUSER ${user} on >PASSWORD resetchannels resetkeys ${keys.join(" ")} -@all ${allowed.join(" ")}`;
 }
 
 /** Since 7.0 a script can ask whether its user may run a command, without running it. */

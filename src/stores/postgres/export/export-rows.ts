@@ -99,10 +99,19 @@ function escaped(cell: string | null): string {
   return cell === null ? "\\N" : cell.replace(/[\\\b\f\n\r\t\v]/g, (letter) => ESCAPES[letter] as string);
 }
 
+/** Those that were used. Each is read itself: the catalog's view leaves out, without a word, those that the role may not read. */
 async function sequences(sql: Sql): Promise<{ name: string; value: string }[]> {
-  return sql.unsafe<{ name: string; value: string }[]>(`
-    SELECT format('%I.%I', schemaname, sequencename) AS name, last_value::text AS value FROM pg_sequences
-    WHERE last_value IS NOT NULL AND schemaname NOT LIKE 'pg\\_%' AND schemaname <> 'information_schema' ORDER BY 1`);
+  const names = await sql.unsafe<{ name: string }[]>(`
+    SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences
+    WHERE schemaname NOT LIKE 'pg\\_%' AND schemaname <> 'information_schema' ORDER BY 1`);
+  const used: { name: string; value: string }[] = [];
+  for (const { name } of names) {
+    const [row] = await sql.unsafe<{ value: string; called: boolean }[]>(
+      `SELECT last_value::text AS value, is_called AS called FROM ${name}`,
+    );
+    if (row?.called) used.push({ name, value: row.value });
+  }
+  return used;
 }
 
 function literal(text: string): string {

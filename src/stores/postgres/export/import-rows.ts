@@ -41,7 +41,7 @@ export async function importObstacles(
 export async function importRows(
   sql: Sql,
   names: readonly string[],
-  lines: AsyncIterable<string>,
+  lines: AsyncIterable<Buffer>,
   { replace, onRows }: ImportOptions,
 ): Promise<number> {
   await sql.unsafe("BEGIN");
@@ -54,7 +54,8 @@ export async function importRows(
     rows += await waiting.flush();
     onRows?.(rows);
   };
-  for await (const line of lines) {
+  for await (const bytes of lines) {
+    const line = bytes.toString();
     if (target) {
       if (line === "\\.") {
         await flush(target);

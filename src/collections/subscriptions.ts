@@ -66,9 +66,9 @@ export function parseHolder(id: string): { kind: HolderKind; name: string } | nu
 /** The holder's id of a legacy key, an email's case untouched; null for a key of something else. */
 export function holderOfKey(key: string, prefix: string): string | null {
   if (!key.startsWith(prefix)) return null;
-  const rest = key.slice(prefix.length);
-  const kind = KINDS.find((each) => rest.startsWith(KEY_PARTS[each]) && rest.length > KEY_PARTS[each].length);
-  return kind ? `${kind}:${rest.slice(KEY_PARTS[kind].length)}` : null;
+  const kind = KINDS.find((each) => key.startsWith(KEY_PARTS[each], prefix.length));
+  const name = kind && key.slice(prefix.length + KEY_PARTS[kind].length);
+  return name ? `${kind}:${name}` : null;
 }
 
 /** The subscription id that a record is found by: only users' subscriptions are. */

@@ -1,6 +1,6 @@
 /** The collection of cached threads. */
 import { defineRecords, type RecordsDefinition } from "../engine/define-records.js";
-import { escapeGlob } from "../engine/key-pattern.js";
+import { escapeGlob, restOfKey } from "../engine/key-pattern.js";
 import { ValidationError } from "../errors.js";
 import { threads } from "../schema/threads.js";
 import { type LegacyObject, objectSchema } from "./legacy-object.js";
@@ -28,9 +28,8 @@ export function threadsCollection(): RecordsDefinition<LegacyThread> {
         return `${prefix}cache:${id}`;
       },
       parse: (key, { prefix }) => {
-        const before = `${prefix}cache:`;
-        const id = key.startsWith(before) ? key.slice(before.length) : "";
-        return ID.test(id) ? id : null;
+        const id = restOfKey(key, prefix, "cache:");
+        return id !== null && ID.test(id) ? id : null;
       },
       pattern: ({ prefix }) => `${escapeGlob(prefix)}cache:[ut]*`,
       examples: ["url:{https://example.org/post}", "text:{0123456789abcdef}"],

@@ -1,6 +1,6 @@
 /** The collection of usage log lines. */
 import { defineRecords, type RecordsDefinition } from "../engine/define-records.js";
-import { escapeGlob } from "../engine/key-pattern.js";
+import { escapeGlob, restOfKey } from "../engine/key-pattern.js";
 import { usageLog } from "../schema/usage-log.js";
 import { type LegacyObject, objectSchema } from "./legacy-object.js";
 import { pythonJson } from "./python-json.js";
@@ -24,9 +24,8 @@ export function usageLogCollection({ zone }: { readonly zone: string }): Records
     redis: {
       key: (id, { prefix }) => `${prefix}usage:log:${id}`,
       parse: (key, { prefix }) => {
-        const before = `${prefix}usage:log:`;
-        const id = key.startsWith(before) ? key.slice(before.length) : "";
-        return ID.test(id) ? id : null;
+        const id = restOfKey(key, prefix, "usage:log:");
+        return id !== null && ID.test(id) ? id : null;
       },
       pattern: ({ prefix }) => `${escapeGlob(prefix)}usage:log:*`,
       examples: ["{192.0.2.1:1780000000.5}"],

@@ -1,6 +1,6 @@
 /** The collection of usage counters: one for each subject and each day and month. */
 import { type CounterExpiry, type CountersDefinition, defineCounters } from "../engine/define-counters.js";
-import { escapeGlob } from "../engine/key-pattern.js";
+import { escapeGlob, restOfKey } from "../engine/key-pattern.js";
 import { ValidationError } from "../errors.js";
 import { usageTracking } from "../schema/usage-tracking.js";
 import { isNormalisedEmail } from "./emails.js";
@@ -35,8 +35,15 @@ export function usageId({ kind, subject, period, bucket }: UsageCounter): string
   return `${kind}:${subject}:${period}:${bucket}`;
 }
 
-/** Takes a counter's id apart; null for anything else. An email may be in any case. */
+let last: { readonly id: string; readonly counter: UsageCounter | null } = { id: "", counter: null };
+
+/** Takes a counter's id apart; null for anything else. An email may be in any case. Several ask for the same id one after another. */
 export function parseUsageId(id: string): UsageCounter | null {
+  if (last.id !== id) last = { id, counter: takeApart(id) };
+  return last.counter;
+}
+
+function takeApart(id: string): UsageCounter | null {
   const match = ID.exec(id);
   if (!match) return null;
   const [, kind, subject, day, month] = match;
@@ -57,10 +64,8 @@ export function usageBuckets(moment: number): Readonly<Record<UsagePeriod, strin
 
 /** The counter's id of a legacy key, an email's case untouched; null for a key of something else. */
 export function usageOfKey(key: string, prefix: string): string | null {
-  const before = `${prefix}usage:`;
-  if (!key.startsWith(before)) return null;
-  const id = key.slice(before.length);
-  return parseUsageId(id) ? id : null;
+  const id = restOfKey(key, prefix, "usage:");
+  return id !== null && parseUsageId(id) ? id : null;
 }
 
 /** Defines the collection `usage`. Ids are `{ip|email|user}:{subject}:{daily|monthly}:{bucket}`, emails in lower case. */

@@ -1,7 +1,7 @@
 /** The collection of people who signed up, by their email. */
 import { createHash } from "node:crypto";
 import { defineRecords, type RecordsDefinition } from "../engine/define-records.js";
-import { escapeGlob, type KeyContext } from "../engine/key-pattern.js";
+import { escapeGlob, type KeyContext, restOfKey } from "../engine/key-pattern.js";
 import { users } from "../schema/users.js";
 import { isNormalisedEmail, normaliseEmail } from "./emails.js";
 import { type LegacyObject, objectSchema } from "./legacy-object.js";
@@ -22,8 +22,7 @@ const COLUMN_FIELDS = ["subscribed_at", "source", "user_agent", "referrer", "utm
 
 /** The email of a legacy sign-up key as it stands there; null for a key of something else. */
 export function emailOfKey(key: string, prefix: string): string | null {
-  const before = `${prefix}email:`;
-  return key.startsWith(before) && key.length > before.length ? key.slice(before.length) : null;
+  return restOfKey(key, prefix, "email:") || null;
 }
 
 /**

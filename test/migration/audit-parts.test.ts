@@ -3,6 +3,7 @@ import { pgTable, text } from "drizzle-orm/pg-core";
 import { describe, expect, test } from "vitest";
 import { byteSize, wholeNumberFromZero } from "../../src/cli/numbers.js";
 import { defineRecords } from "../../src/engine/define-records.js";
+import { backfillTime } from "../../src/migration/audit/backfill-time.js";
 import { KeyClasses } from "../../src/migration/audit/key-classes.js";
 import { labelOf, withoutPersonal } from "../../src/migration/audit/key-label.js";
 import { MemorySample, sumOf } from "../../src/migration/audit/memory-sample.js";
@@ -225,4 +226,27 @@ test("sizes are given as people write them", () => {
   for (const bad of ["", "GB", "2 potatoes", "-1", "1e9", "9999999TB"]) expect(() => byteSize(bad), bad).toThrow(/2GB/);
   expect(wholeNumberFromZero("0")).toBe(0);
   expect(() => wholeNumberFromZero("-1")).toThrow(/whole number/);
+});
+
+describe("the time of a backfill", () => {
+  const MILLION = 1_000_000;
+
+  test("goes by the audit's own pace, where it saw enough keys to tell", () => {
+    const time = backfillTime(MILLION, null, { keys: 40_000, ms: 2000 });
+    expect(time).toMatchObject({ keys: MILLION, keysPerSecond: 20_000, expectedMs: 50_000 });
+    expect(time.source).toMatch(/measured/);
+  });
+
+  test("says that it assumes a rate where there were few keys", () => {
+    const time = backfillTime(5000, null, { keys: 5000, ms: 10 });
+    expect(time).toMatchObject({ keysPerSecond: 10_000, expectedMs: 500 });
+    expect(time.source).toMatch(/assumed/);
+  });
+
+  test("goes by the rate given before all", () => {
+    expect(backfillTime(MILLION, 5000, { keys: 40_000, ms: 2000 })).toMatchObject({
+      keysPerSecond: 5000,
+      source: "as given",
+    });
+  });
 });

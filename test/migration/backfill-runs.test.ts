@@ -43,12 +43,15 @@ test("stops after the page under way, and goes on from there", async () => {
   expect(second.counts).toMatchObject({ seen: PEOPLE, copied: PEOPLE });
 });
 
-test("begins anew on request, and for another plan", async () => {
+test("begins anew on request only: what was stopped is named to whoever asks for another part of the same", async () => {
   await writePeople(fixture());
   const stop = new AbortController();
   const options = { pageSize: 20, signal: stop.signal, onProgress: () => stop.abort() };
   const first = await backfill(fixture().context, options);
-  expect(await backfill(fixture().context, { collections: ["users"] })).toMatchObject({
+  await expect(backfill(fixture().context, { collections: ["users"] })).rejects.toThrow(
+    new RegExp(`the backfill ${first.runId}, begun .* was asked for something else \\(collections\\).*--restart`),
+  );
+  expect(await backfill(fixture().context, { collections: ["users"], restart: true })).toMatchObject({
     resumed: false,
     state: "finished",
   });
@@ -57,6 +60,15 @@ test("begins anew on request, and for another plan", async () => {
   expect(second.runId).not.toBe(first.runId);
   const runs = await fixture().sql`SELECT state FROM dual_write_backfill_runs WHERE finished_at IS NULL`;
   expect(runs).toHaveLength(0);
+});
+
+test("leaves the place of a stopped run of other collections alone", async () => {
+  await writePeople(fixture());
+  const stop = new AbortController();
+  const options = { collections: ["users"], pageSize: 20 };
+  const first = await backfill(fixture().context, { ...options, signal: stop.signal, onProgress: () => stop.abort() });
+  expect((await backfill(fixture().context, { collections: ["threads"] })).state).toBe("finished");
+  expect(await backfill(fixture().context, options)).toMatchObject({ resumed: true, runId: first.runId });
 });
 
 describe("killed at any point", () => {
@@ -125,7 +137,7 @@ test("names a collection that isn't there, and a rate that isn't one", async () 
   );
 });
 
-test("begins anew after Redis restarted, and fills what it lost from Postgres first", async () => {
+test("begins anew on request after Redis restarted, and fills what it lost from Postgres first", async () => {
   const { context, redis } = fixture();
   await writePeople(fixture());
   const stop = new AbortController();
@@ -136,7 +148,10 @@ test("begins anew after Redis restarted, and fills what it lost from Postgres fi
   });
   await fixture().restartRedis();
   await waitFor(() => redis.ping());
-  const second = await backfill(context);
+  await expect(backfill(context)).rejects.toThrow(
+    /read another Redis server, or this one before its restart.*--restart/,
+  );
+  const second = await backfill(context, { restart: true });
   expect(second).toMatchObject({ state: "finished", resumed: false, addsUp: true, counts: { seen: PEOPLE } });
   expect(second.runId).not.toBe(first.runId);
   expect(await copied()).toBe(PEOPLE);

@@ -1,7 +1,10 @@
 /** Pace, progress, counts and names: what needs no server. */
+import { BrokenCircuitError } from "cockatiel";
 import { describe, expect, test, vi } from "vitest";
 import { AuthorityUnavailableError, FencedError } from "../../src/errors.js";
+import { DistinctKeys } from "../../src/migration/keyspace/distinct-keys.js";
 import { NamePatterns } from "../../src/migration/keyspace/name-pattern.js";
+import { PageSize } from "../../src/migration/keyspace/page-size.js";
 import { Pace } from "../../src/migration/run/pace.js";
 import { persist } from "../../src/migration/run/persist.js";
 import { RateMeter } from "../../src/migration/run/progress.js";
@@ -118,6 +121,21 @@ describe("persistence", () => {
     expect((failure as Error).message).toMatch(/Reading Redis was given up[\s\S]*ECONNREFUSED[\s\S]*run it again/);
   });
 
+  test("tells what opened a circuit, not that it is open", async () => {
+    const open = new BrokenCircuitError();
+    const failures = [new Error("connect ECONNREFUSED 127.0.0.1:6379"), open, open];
+    const step = vi.fn(async () => {
+      throw Object.assign(failures[Math.min(step.mock.calls.length, failures.length) - 1] as Error, {
+        code: "ECONNREFUSED",
+      });
+    });
+    const failure = await persist("Reading Redis", { patienceMs: 100 }, step).catch((error: unknown) => error);
+    expect(step.mock.calls.length).toBeGreaterThan(1);
+    expect((failure as Error).message).toMatch(
+      / after \d+ s: connect ECONNREFUSED 127\.0\.0\.1:6379\. Nothing is lost/,
+    );
+  });
+
   test("ends with its signal while it waits", async () => {
     const stop = new AbortController();
     const waiting = persist("A step", { signal: stop.signal, patienceMs: 60_000 }, () =>
@@ -125,5 +143,41 @@ describe("persistence", () => {
     );
     stop.abort(new Error("enough"));
     await expect(waiting).rejects.toThrow("enough");
+  });
+});
+
+describe("the size of pages", () => {
+  test("begins small, grows to what is asked for, and shrinks where values are large", () => {
+    const size = new PageSize(2000);
+    expect(size.keys).toBe(250);
+    size.met(250, 250 * 300);
+    expect(size.keys).toBe(500);
+    for (let page = 0; page < 5; page++) size.met(size.keys, size.keys * 300);
+    expect(size.keys).toBe(2000);
+    size.met(2000, 2000 * 256 * 1024);
+    expect(size.keys).toBe(8);
+    size.met(8, 0);
+    expect(size.keys).toBe(16);
+    size.met(16, 16 * 1024 ** 3);
+    expect(size.keys).toBe(1);
+    expect(new PageSize(10).keys).toBe(10);
+  });
+});
+
+describe("distinct keys", () => {
+  const key = (n: number) => Buffer.from(`threadr:email:person${n}@example.org`);
+
+  test("are recognised also when many more come than were expected", () => {
+    const keys = DistinctKeys.expecting(1000);
+    for (let n = 0; n < 60_000; n++) expect(keys.add(key(n))).toBe(true);
+    for (let n = 0; n < 60_000; n += 7) expect(keys.add(key(n))).toBe(false);
+    expect(keys.exact).toBe(true);
+  });
+
+  test("take at most ten bytes each", () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const keys = DistinctKeys.expecting(1_000_000);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
+    expect(keys.add(key(1))).toBe(true);
   });
 });

@@ -99,7 +99,10 @@ test("reads the logs of earlier runs, also of one that was killed while it wrote
     host: "ops-1",
     pid: 7,
   });
-  const status = { lagMs: 1500, stores: { redis: { latencyMs: 0.4 }, postgres: null } };
+  const seen = (operations: number) => ({
+    lagMs: 1500,
+    stores: { redis: { latencyMs: 0.4, operations }, postgres: null },
+  });
   await writeLog("2026-11-20T09-00-backfill.jsonl", [
     start("a", 0, "backfill"),
     { at: at(1), run: "a", type: "progress", done: 10, total: 20, rate: 5, etaMs: null, phase: "copy" },
@@ -108,8 +111,10 @@ test("reads the logs of earlier runs, also of one that was killed while it wrote
   ]);
   await writeLog("2026-11-20T09-05-status.jsonl", [
     start("b", 5, "status"),
-    { at: at(6), run: "b", type: "result", result: status },
-    { at: at(7), run: "b", type: "result", result: { ...status, lagMs: 0 } },
+    { at: at(6), run: "b", type: "result", result: seen(1000) },
+    { at: at(7), run: "b", type: "result", result: { ...seen(601_000), lagMs: 0 } },
+    // The server was restarted: of the time before nothing can be told.
+    { at: at(8), run: "b", type: "result", result: seen(5) },
     '{"at":"2026-11-20T09:07:3',
     "null",
     '{"at":"yesterday","run":"b","type":"end"}',
@@ -118,13 +123,18 @@ test("reads the logs of earlier runs, also of one that was killed while it wrote
 
   const { logs } = await report(fixture().context, { logs: folder });
   expect(logs?.runs).toMatchObject([
-    { run: "b", command: "status", exitCode: null, elapsedMs: null, error: null, lastAt: new Date(at(7)) },
+    { run: "b", command: "status", exitCode: null, elapsedMs: null, error: null, lastAt: new Date(at(8)) },
     { run: "a", command: "backfill", host: "ops-1", exitCode: 3, elapsedMs: 120_000, error: "connect ECONNREFUSED" },
   ]);
+  const nothing = { postgresMs: null, postgresOperations: null };
   expect(logs?.observations).toEqual([
-    { at: new Date(at(6)), lagMs: 1500, redisMs: 0.4, postgresMs: null },
-    { at: new Date(at(7)), lagMs: 0, redisMs: 0.4, postgresMs: null },
+    { at: new Date(at(6)), lagMs: 1500, redisMs: 0.4, redisOperations: 1000, ...nothing },
+    { at: new Date(at(7)), lagMs: 0, redisMs: 0.4, redisOperations: 601_000, ...nothing },
+    { at: new Date(at(8)), lagMs: 1500, redisMs: 0.4, redisOperations: 5, ...nothing },
   ]);
+  const page = reportPage(await report(fixture().context, { logs: folder }));
+  expect(page).toContain("commands of Redis: 10,000</title>");
+  expect(page.match(/<title>commands of Redis: /g)).toHaveLength(1);
   expect(logs?.unreadable).toBe(3);
   expect((await report(fixture().context, { logs: join(folder, "none") })).logs).toMatchObject({ runs: [] });
 });

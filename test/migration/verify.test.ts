@@ -235,6 +235,31 @@ describe("while Postgres is the authority", () => {
     expect(await verify(context)).toMatchObject({ clean: true });
   });
 
+  test("takes back what Postgres told Redis and lost since, but not what bypass writers counted beside it", async () => {
+    const { redis, context, sql } = fixture();
+    await copySome(fixture());
+    await handOver(fixture());
+    const counted = { by: 4, operationId: "live", ttlMs: null, renew: false, compared: true };
+    const other = COUNTER.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
+    context.term.contradicted();
+    const [usage, term] = [fixture().counters("usage"), await fixture().term()];
+    for (const id of [COUNTER, other]) {
+      const reply = await context.postgres.store.addToCounters(usage, term, [{ ...counted, id }]);
+      if (reply.fenced || reply.results[0]?.kind !== "added") throw new Error("not counted");
+      await context.redis.store.applyCounters(usage, term, [{ id, state: reply.results[0].state }]);
+    }
+    expect(await verify(context, { repair: true })).toMatchObject({ clean: true });
+    // An older backup, and a program that counts in the other one of the two.
+    await sql`update usage_tracking set sync_postgres_part = sync_postgres_part - 3, count = count - 3,
+      sync_stamp = sync_stamp - 2`;
+    await redis.incrby(`threadr:usage:${other}`, 7);
+    expect((await verify(context)).differences).toEqual({ value: 2 });
+    await verify(context, { repair: true });
+    expect(await fixture().sum(COUNTER)).toBe(9);
+    expect(await fixture().sum(other)).toBeLessThan(5);
+    expect(await redis.get(`threadr:usage:${COUNTER}`)).toBe("9");
+  });
+
   test("takes over what bypass writers count in a counter that was only ever copied", async () => {
     const { redis, context } = fixture();
     await copySome(fixture());

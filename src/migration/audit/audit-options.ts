@@ -1,7 +1,6 @@
 /** What an audit can be told, and what it makes of that. */
 import { ConfigurationError, type Issue } from "../../errors.js";
 import { type ResolvedRun, type RunOptions, resolveRun, runIssues } from "../run/run-options.js";
-import { BACKFILL_RATE } from "./backfill-time.js";
 
 export interface AuditProgress {
   readonly phase: "audit";
@@ -17,6 +16,8 @@ export interface AuditProgress {
 
 /** The signal ends the audit after the page under way, with a report on what was seen until then. */
 export interface AuditOptions extends RunOptions {
+  /** Keys that one page asks for, 1 to 5000: several commands for each. @default 500 */
+  readonly pageSize?: number | undefined;
   /** Keys whose memory is measured, about; each pattern's first 50 and all great ones are measured besides. @default 10_000 */
   readonly sample?: number | undefined;
   /** Reads the values of all collections, not only of the critical ones, to find what a backfill would set aside. @default false */
@@ -31,7 +32,7 @@ export interface AuditOptions extends RunOptions {
   readonly maxMemory?: number | undefined;
   /** Patterns of which there must be a key, as the report names them. @default those of the critical collections */
   readonly required?: readonly string[] | undefined;
-  /** Keys a second that a backfill copies. @default 10_000, an assumption; the report says on what grounds */
+  /** Keys a second that a backfill copies. @default the audit's own pace, if it saw enough keys; the report says on what grounds */
   readonly backfillRate?: number | undefined;
   readonly onProgress?: ((progress: AuditProgress) => void) | undefined;
 }
@@ -44,10 +45,12 @@ export interface ResolvedAudit extends ResolvedRun {
   readonly maxGrants: number;
   readonly maxMemory: number;
   readonly required: readonly string[] | null;
-  readonly backfillRate: { readonly keysPerSecond: number; readonly source: string };
+  /** Null: none was given. */
+  readonly backfillRate: number | null;
   readonly onProgress: (progress: AuditProgress) => void;
 }
 
+const PAGE_SIZE = 500;
 const GIB = 2 ** 30;
 /** More are no overview any more, and each is kept in memory. */
 const MOST = 1000;
@@ -61,9 +64,8 @@ export function resolveAudit(options: AuditOptions): ResolvedAudit {
     ...whole(options, "backfillRate", 1),
   );
   if (issues.length > 0) throw new ConfigurationError(issues);
-  const { backfillRate } = options;
   return {
-    ...resolveRun(options),
+    ...resolveRun({ ...options, pageSize: options.pageSize ?? PAGE_SIZE }),
     sample: options.sample ?? 10_000,
     checkValues: options.checkValues ?? false,
     top: options.top ?? 20,
@@ -71,7 +73,7 @@ export function resolveAudit(options: AuditOptions): ResolvedAudit {
     maxGrants: options.maxGrants ?? 50_000,
     maxMemory: options.maxMemory ?? 2 * GIB,
     required: options.required ?? null,
-    backfillRate: backfillRate ? { keysPerSecond: backfillRate, source: "as given" } : BACKFILL_RATE,
+    backfillRate: options.backfillRate ?? null,
     onProgress: options.onProgress ?? (() => {}),
   };
 }

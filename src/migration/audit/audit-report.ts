@@ -4,7 +4,7 @@ import type { Priority } from "../../stores/collection.js";
 import { PRIORITIES } from "../bind-collections.js";
 import type { ResolvedAudit } from "./audit-options.js";
 import type { AuditTally, NamedKey } from "./audit-tally.js";
-import { type BackfillTime, backfillTime } from "./backfill-time.js";
+import { type AuditPace, type BackfillTime, backfillTime } from "./backfill-time.js";
 import type { PremiumGrants } from "./grant-count.js";
 import type { KeyReader } from "./key-reader.js";
 import { type MemoryEstimate, sumOf } from "./memory-sample.js";
@@ -60,9 +60,10 @@ interface Findings {
   readonly reader: KeyReader;
   readonly tally: AuditTally;
   readonly options: ResolvedAudit;
+  readonly pace: AuditPace;
 }
 
-export function reportOf({ reader, tally, options, ...found }: Findings): AuditReport {
+export function reportOf({ reader, tally, options, pace, ...found }: Findings): AuditReport {
   const patterns = tally.counts.map((count) => count.report()).sort(byImportance);
   const premiumGrants = tally.grants.toJSON();
   const targets = sums(patterns, ({ table, keys }) => (table === null ? [] : [[table, keys]]));
@@ -86,7 +87,7 @@ export function reportOf({ reader, tally, options, ...found }: Findings): AuditR
     odd: patterns.flatMap(({ odd }) => odd).reduce((sum, { keys }) => sum + keys, 0),
     premiumGrants,
     stopConditions: stopConditions({ grants: premiumGrants, server: found.server, patterns }, options),
-    backfill: backfillTime(copied, options.backfillRate),
+    backfill: backfillTime(copied, options.backfillRate, pace),
     notes: notesOn(found, reader, tally, options),
   };
 }

@@ -7,6 +7,7 @@ import type { RedisInput } from "../../stores/redis/redis-connection.js";
 import { RedisStore } from "../../stores/redis/redis-store.js";
 import { bindCollections, type Keyspace, type KeyspaceOptions } from "../bind-collections.js";
 import { DistinctKeys } from "../keyspace/distinct-keys.js";
+import { met } from "../run/met.js";
 import { Pace, rest } from "../run/pace.js";
 import { toBegin } from "../run/persist.js";
 import { RateMeter } from "../run/progress.js";
@@ -14,7 +15,7 @@ import { type AuditOptions, type ResolvedAudit, resolveAudit } from "./audit-opt
 import { type AuditReport, reportOf } from "./audit-report.js";
 import { AuditTally, type Sighting } from "./audit-tally.js";
 import { KeyClasses } from "./key-classes.js";
-import { KeyReader } from "./key-reader.js";
+import { KeyReader, type ListedKeys } from "./key-reader.js";
 import { serverFacts } from "./server-facts.js";
 
 /** Longer values aren't read: no record of the legacy application comes near it. Bytes. */
@@ -71,7 +72,7 @@ export async function auditKeyspace(
   } finally {
     await reader.end();
   }
-  const { listed, vanished, distinct, repeated } = pass;
+  const { listed, vanished, distinct, repeated, workMs } = pass;
   return reportOf({
     state,
     startedAt,
@@ -81,6 +82,7 @@ export async function auditKeyspace(
     reader,
     tally,
     options,
+    pace: { keys: listed, ms: workMs },
   });
 }
 
@@ -102,6 +104,8 @@ class AuditPass {
   listed = 0;
   repeated = 0;
   vanished = 0;
+  /** Without rests. */
+  workMs = 0;
 
   constructor(reader: KeyReader, tally: AuditTally, options: ResolvedAudit, total: number) {
     this.#reader = reader;
@@ -116,16 +120,18 @@ class AuditPass {
     const { rate, pageSize, signal, onProgress } = this.#options;
     const pace = new Pace({ rate });
     const meter = new RateMeter();
-    let cursor: string | null = "0";
-    while (cursor !== null) {
+    // The next page is listed while one is looked at.
+    let listing: Promise<ListedKeys> | null = met(this.#reader.list("0", pageSize));
+    while (listing !== null) {
       signal?.throwIfAborted();
       const at = performance.now();
-      const { next, keys }: { next: string | null; keys: Buffer[] } = await this.#reader.list(cursor, pageSize);
+      const { next, keys }: ListedKeys = await listing;
+      listing = next === null ? null : met(this.#reader.list(next, pageSize));
       await this.#page(keys);
-      cursor = next;
+      this.workMs += performance.now() - at;
       const total = Math.max(this.#total, this.listed);
       onProgress({ phase: "audit", done: this.listed, total, ...meter.measure(this.listed, total - this.listed) });
-      const pause = cursor === null ? 0 : pace.restAfter(keys.length, performance.now() - at);
+      const pause = listing === null ? 0 : pace.restAfter(keys.length, performance.now() - at);
       if (pause > 0) await rest(pause, signal);
     }
   }

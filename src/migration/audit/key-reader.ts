@@ -19,6 +19,12 @@ export interface KeyFacts {
   readonly size: number | null;
 }
 
+export interface ListedKeys {
+  /** Null at the end. */
+  readonly next: string | null;
+  readonly keys: Buffer[];
+}
+
 type Command = readonly [name: string, ...args: (string | number | Buffer)[]];
 
 const SIZE_COMMANDS: Readonly<Record<string, string>> = {
@@ -74,8 +80,7 @@ export class KeyReader {
     return Number(await this.#must(["dbsize"]));
   }
 
-  /** `next` is null at the end. */
-  async list(cursor: string, count: number): Promise<{ next: string | null; keys: Buffer[] }> {
+  async list(cursor: string, count: number): Promise<ListedKeys> {
     const [end, keys] = (await this.#must(["scanBuffer", cursor, "COUNT", count])) as [Buffer, Buffer[]];
     const next = end.toString();
     return { next: next === "0" ? null : next, keys };

@@ -6,7 +6,7 @@ import { RETENTION_MS } from "../../stores/state.js";
 import { serverOf } from "../keyspace/keyspace-page.js";
 import type { BothStores } from "../migration-context.js";
 import { Tally, type TallyRecord } from "../run/tally.js";
-import { refuseLiveRuns, whyNotResumed } from "./open-runs.js";
+import { refuseLiveRuns, refuseOtherPlaces, sharesWith, whyNotResumed } from "./open-runs.js";
 import { type Overflows, sameOverflows } from "./overflow.js";
 import { CLAIM_MS, claim } from "./run-claim.js";
 
@@ -60,7 +60,8 @@ export class BackfillLedger {
    * Goes on with a run of the same plan on the same server that was stopped or killed. SCAN's cursor needs nothing of the server but
    * that its keyspace lived on. After the retention, though, Postgres may have forgotten deletes that the run hasn't met, and what
    * a full repair log left out since may belong to pages that were done: then the run begins anew.
-   * @throws ConflictError while another run copies some of the same; ConfigurationError where it should have gone on and can't
+   * @throws ConflictError while another run copies some of the same; ConfigurationError where it should have gone on and can't, or
+   *   would give up the place of another that was stopped
    */
   static async open(context: BothStores, { plan, overflows, begin, signal }: LedgerOptions): Promise<BackfillLedger> {
     const server = serverOf(context);
@@ -74,7 +75,8 @@ export class BackfillLedger {
       return new BackfillLedger(context, owner, { id, server, cursor, resumed: true, tally, overflows });
     }
     if (begin === "resumed") throw await whyNotResumed(context, plan, server);
-    await abandonDead(context, owner);
+    if (begin === "either") await refuseOtherPlaces(context, { plan, owner }, server);
+    await abandonDead(context, plan, owner);
     const id = randomUUID();
     await claim(context, id, owner, CLAIM_MS);
     await context.evidence.startBackfill({ id, server, plan });
@@ -129,8 +131,10 @@ export class BackfillLedger {
 }
 
 /** Runs that nobody will go on with: while they count as unfinished, Postgres forgets no delete. */
-async function abandonDead(context: BothStores, owner: string): Promise<void> {
-  for (const id of await context.evidence.unfinishedBackfills()) {
-    if (await claim(context, id, owner, 1)) await context.evidence.endBackfill(id, "abandoned");
+async function abandonDead(context: BothStores, plan: BackfillPlan, owner: string): Promise<void> {
+  for (const run of await context.evidence.openBackfills()) {
+    const isTooOld = Date.now() - run.startedAt.getTime() > RETENTION_MS;
+    if (!isTooOld && !sharesWith(run, plan)) continue;
+    if (await claim(context, run.id, owner, 1)) await context.evidence.endBackfill(run.id, "abandoned");
   }
 }

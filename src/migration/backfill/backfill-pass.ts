@@ -2,10 +2,12 @@
 
 import { DistinctKeys } from "../keyspace/distinct-keys.js";
 import { KeySorter } from "../keyspace/key-sorter.js";
-import { type Listing, listPage, readStates, type States } from "../keyspace/keyspace-page.js";
+import { bytesOf, type Listing, listPage, readStates, type States } from "../keyspace/keyspace-page.js";
 import { NamePatterns } from "../keyspace/name-pattern.js";
+import { PageSize } from "../keyspace/page-size.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
 import { redisReign } from "../redis-authority.js";
+import { met } from "../run/met.js";
 import { Pace, rest } from "../run/pace.js";
 import { persist } from "../run/persist.js";
 import { type BackfillProgress, RateMeter } from "../run/progress.js";
@@ -54,9 +56,10 @@ export class BackfillPass {
   readonly #ledger: BackfillLedger;
   readonly #options: PassOptions;
   readonly #sorter: KeySorter;
-  readonly #distinct = new DistinctKeys();
+  #distinct = new DistinctKeys();
   readonly #rejects: RejectsList;
   readonly #pace: Pace;
+  readonly #pageSize: PageSize;
   readonly #meter = new RateMeter();
   #total = { keys: 0, at: Number.NEGATIVE_INFINITY };
 
@@ -73,6 +76,7 @@ export class BackfillPass {
     });
     this.#rejects = new RejectsList(context);
     this.#pace = new Pace({ rate: options.rate });
+    this.#pageSize = new PageSize(options.pageSize);
   }
 
   /** Whether no key was counted twice for want of memory. */
@@ -87,6 +91,7 @@ export class BackfillPass {
   async run(): Promise<boolean> {
     const { signal } = this.#options;
     this.#meter.measure(this.#ledger.tally.scanned, 0);
+    this.#distinct = DistinctKeys.expecting(await persist("Counting", this.#options, () => this.#size()));
     let { cursor } = this.#ledger;
     let reading: Promise<Page> | null = cursor === null ? null : met(this.#read(cursor));
     let saved: Promise<void> = Promise.resolve();
@@ -123,9 +128,7 @@ export class BackfillPass {
     const { tally } = this.#ledger;
     const now = performance.now();
     if (now - this.#total.at > TOTAL_MS) {
-      const keys = await this.#context.redis
-        .attempt(({ connection }) => connection.client.dbsize(), PAGE_MS)
-        .catch(() => this.#total.keys);
+      const keys = await this.#size().catch(() => this.#total.keys);
       this.#total = { keys, at: now };
     }
     const total = Math.max(this.#total.keys, tally.scanned);
@@ -142,12 +145,19 @@ export class BackfillPass {
     });
   }
 
+  #size(): Promise<number> {
+    return this.#context.redis.attempt(({ connection }) => connection.client.dbsize(), PAGE_MS);
+  }
+
   async #read(cursor: string): Promise<Page> {
-    const { pageSize: count, pattern } = this.#options;
+    const { pattern } = this.#options;
+    const count = this.#pageSize.keys;
     const listing = await persist("Listing Redis", this.#options, () =>
       listPage(this.#context, this.#sorter, this.#ledger.server, cursor, { count, pattern }),
     );
-    return { listing, states: await persist("Reading Redis", this.#options, () => this.#states(listing)) };
+    const states = await persist("Reading Redis", this.#options, () => this.#states(listing));
+    this.#pageSize.met(listing.scanned, bytesOf(states));
+    return { listing, states };
   }
 
   async #states(listing: Listing): Promise<States> {
@@ -185,10 +195,4 @@ export class BackfillPass {
         `More than ${maxRejects} values aren't what their collection allows. Look at the rejects list; then raise the limit, or correct what writes them.`,
       );
   }
-}
-
-/** Its failure is met where it is awaited, which may be later. */
-function met<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

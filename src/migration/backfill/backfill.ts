@@ -26,6 +26,8 @@ export type { BackfillOptions, BackfillReport } from "./backfill-report.js";
 /** Restarts of Redis that one call outlives. */
 const SERVERS = 5;
 const MAX_REJECTS = 1000;
+/** One is decoded while the other is written. */
+const PAGES_AT_ONCE = 2;
 const MOST_PAGES = 16;
 
 /**
@@ -62,7 +64,12 @@ async function copyAll(
     context.term.contradicted();
     await persist("Settling the term", toBegin(run), () => redisReign(context));
     try {
-      return await runOnce(context, chosen, servers === 1 ? options : { ...options, resume: false }, run);
+      return await runOnce(
+        context,
+        chosen,
+        servers === 1 ? options : { ...options, resume: false, restart: true },
+        run,
+      );
     } catch (error) {
       // A place in the old server's keyspace means nothing to the new one: from the beginning, what is there is there.
       if (!(error instanceof ServerChangedError) || servers === SERVERS) throw error;
@@ -102,7 +109,7 @@ async function runOnce(
     ...run,
     planned: new Set(chosen.names),
     pattern: chosen.pattern,
-    concurrency: options.concurrency ?? 1,
+    concurrency: options.concurrency ?? PAGES_AT_ONCE,
     maxRejects: mode === "copied" ? (options.maxRejects ?? MAX_REJECTS) : Number.POSITIVE_INFINITY,
     bring: (listing, states) =>
       mode === "validated" ? checkPage(context, listing, states) : copyPage(context, listing, states, mark),

@@ -3,7 +3,7 @@ import { ConfigurationError, ConflictError } from "../../errors.js";
 import type { BackfillPlan, OpenBackfill } from "../../stores/postgres/control-records.js";
 import type { BothStores } from "../migration-context.js";
 import { collectionsOf } from "./backfill-plan.js";
-import { claimWhenDead } from "./run-claim.js";
+import { claim, claimWhenDead } from "./run-claim.js";
 
 export interface Asker {
   readonly plan: BackfillPlan;
@@ -41,10 +41,33 @@ export async function whyNotResumed(
   return new ConfigurationError([{ path: "resume", message }]);
 }
 
+/**
+ * A place that a run has come to isn't given up without a word because another was asked for, or another server is there.
+ * @throws ConfigurationError naming a stopped run that copied some of the same
+ */
+export async function refuseOtherPlaces(context: BothStores, { plan, owner }: Asker, server: string): Promise<void> {
+  for (const run of await context.evidence.openBackfills()) {
+    const isLike = run.server === server && differingNames(run, plan).length === 0;
+    if (isLike || !sharesWith(run, plan)) continue;
+    await claim(context, run.id, owner, 1); // It was this asker's while it looked.
+    const message = `the backfill ${run.id}, begun ${run.startedAt.toISOString()}, was stopped half-way and ${whatDiffers(run, plan, server)}. Go on with that one, or begin anew with --restart: its place is given up then, what it copied stays`;
+    throw new ConfigurationError([{ path: "restart", message }]);
+  }
+}
+
+export function sharesWith(run: OpenBackfill, plan: BackfillPlan): boolean {
+  const asked = collectionsOf(plan);
+  return collectionsOf(run.plan).some((name) => asked.includes(name));
+}
+
+function differingNames(run: OpenBackfill, plan: BackfillPlan): string[] {
+  const names = new Set([...Object.keys(run.plan), ...Object.keys(plan)]);
+  return [...names].filter((name) => JSON.stringify(run.plan[name]) !== JSON.stringify(plan[name]));
+}
+
 function whatDiffers(run: OpenBackfill, plan: BackfillPlan, server: string): string {
   if (run.server !== server) return "read another Redis server, or this one before its restart";
-  const names = new Set([...Object.keys(run.plan), ...Object.keys(plan)]);
-  const differing = [...names].filter((name) => JSON.stringify(run.plan[name]) !== JSON.stringify(plan[name]));
+  const differing = differingNames(run, plan);
   if (differing.length > 0) return `was asked for something else (${differing.join(", ")})`;
   return "is too old, or the repair log was full since";
 }

@@ -23,7 +23,9 @@ export function lines(all: readonly Series[], format: (value: number) => string)
   const greatest = points.reduce((most, { value }) => Math.max(most, value), 0) || 1;
   const { x, axis } = timeScale(from, to, LEFT, WIDTH - 4, FLOOR);
   const y = (value: number) => (FLOOR - (value / greatest) * (FLOOR - CEILING)).toFixed(1);
-  const steps = Array.from({ length: STEPS + 1 }, (_, n) => (greatest * n) / STEPS);
+  const even = Array.from({ length: STEPS + 1 }, (_, n) => (greatest * n) / STEPS);
+  // Of small figures some are written alike.
+  const steps = even.filter((value, n) => n === 0 || format(value) !== format(even[n - 1] as number));
   return html`<svg viewBox="0 0 ${WIDTH} 206" role="img">${axis}${steps.map(
     (value) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - 4}" y1="${y(value)}" y2="${y(value)}"/>
 <text class="dim" x="${LEFT - 8}" y="${(Number(y(value)) + 4).toFixed(1)}" text-anchor="end">${format(value)}</text>`,

@@ -22,7 +22,7 @@ p { margin:8px 0; } .muted { color:var(--muted); } ul { margin:6px 0; padding-le
 .tile .name { color:var(--muted); font-size:12px; text-transform:uppercase; letter-spacing:.04em; }
 .tile .figure { font-size:22px; font-weight:600; font-variant-numeric:tabular-nums; }
 .tile.bad .figure { color:var(--bad); } .tile .remark { color:var(--muted); font-size:13px; }
-.scroll { overflow-x:auto; } table { border-collapse:collapse; width:100%; font-size:13.5px; }
+time { white-space:nowrap; } .scroll { overflow-x:auto; } table { border-collapse:collapse; width:100%; font-size:13.5px; }
 th { text-align:left; color:var(--muted); font-weight:600; border-bottom:1px solid var(--line); padding:6px 10px 6px 0; white-space:nowrap; }
 td { border-bottom:1px solid var(--line); padding:6px 10px 6px 0; vertical-align:top; } tr:last-child td { border-bottom:0; }
 .figure { font-variant-numeric:tabular-nums; } th.figure, td.figure { text-align:right; white-space:nowrap; }

@@ -1,5 +1,5 @@
 /** Says what each key of the keyspace is: a record, a counter, another spelling of one, the usage statistics, or nothing of ours. */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { usageStatsKey } from "../../collections/usage-stats.js";
 import { variantOf } from "../../collections/variants.js";
 import type { BoundCounters } from "../../engine/define-counters.js";
@@ -45,12 +45,14 @@ export class KeySorter {
   }
 
   sort(key: Buffer): SortedKey {
-    const text = key.toString();
+    const plain = isAscii(key);
+    // Far cheaper, and the same.
+    const text = key.toString(plain ? "latin1" : "utf8");
     if (text.startsWith(OWN_PREFIX)) return { kind: "own", of: this.#companionOf(text) };
     const sorted = this.#ofCollection(text) ?? this.#variant(text);
     if (sorted) {
       if (!this.#options.planned.has(sorted.collection.name)) return this.#ignored(text);
-      if (!isUtf8(key)) return { kind: "odd", collection: sorted.collection, reason: "the key isn't UTF-8" };
+      if (!plain && !isUtf8(key)) return { kind: "odd", collection: sorted.collection, reason: "the key isn't UTF-8" };
       if (text.includes("\0"))
         return { kind: "odd", collection: sorted.collection, reason: "the key holds U+0000, which Postgres refuses" };
       return sorted;

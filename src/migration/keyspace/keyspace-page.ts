@@ -116,6 +116,13 @@ export async function readStates(context: BothStores, listing: Listing, term: nu
   return { term, records, counters, read: { now, at } };
 }
 
+/** Of the records' values; a counter's are small. */
+export function bytesOf({ records }: States): number {
+  let bytes = 0;
+  for (const { held } of records) for (const one of held) if (one.kind === "value") bytes += one.bytes.length;
+  return bytes;
+}
+
 function append<K>(groups: Map<K, string[]>, key: K, id: string): void {
   const ids = groups.get(key);
   if (ids) ids.push(id);

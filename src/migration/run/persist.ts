@@ -1,4 +1,5 @@
 /** Carries a long run over outages: repeats a step while a store is away or the term moves. */
+import { BrokenCircuitError } from "cockatiel";
 import { AuthorityUnavailableError, FencedError } from "../../errors.js";
 import { describe } from "../../stores/guard.js";
 import { isTransient } from "../../stores/transient-errors.js";
@@ -35,14 +36,18 @@ export async function persist<T>(
   step: (repetition: number) => Promise<T>,
 ): Promise<T> {
   const until = performance.now() + patienceMs;
+  let reason: unknown;
   for (let repetition = 0; ; repetition++) {
     try {
       return await step(repetition);
     } catch (error) {
       if (!(error instanceof FencedError) && !isTransient(error)) throw error;
+      // An open circuit tells nothing of what opened it.
+      if (reason === undefined || !(error instanceof BrokenCircuitError)) reason = error;
       if (performance.now() >= until) {
+        const told = describe(reason).replace(/\.*$/, ".");
         throw new AuthorityUnavailableError(
-          `${what} was given up after ${Math.round(patienceMs / 1000)} s: ${describe(error)} Nothing is lost: check the stores and run it again.`,
+          `${what} was given up after ${Math.round(patienceMs / 1000)} s: ${told} Nothing is lost: check the stores and run it again.`,
           { cause: error },
         );
       }

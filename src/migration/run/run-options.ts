@@ -3,7 +3,7 @@ import type { Issue } from "../../errors.js";
 import { PATIENCE_MS, type Patience } from "./persist.js";
 
 export interface RunOptions {
-  /** Keys that one page asks for, 1 to 5000. @default 500 */
+  /** Keys that one page asks for, 1 to 5000; fewer where values are large. @default 2000 */
   readonly pageSize?: number | undefined;
   /** Keys, and rows, a second at most. @default as fast as the stores can without suffering */
   readonly rate?: number | undefined;
@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const PAGE_SIZE = 500;
+const PAGE_SIZE = 2000;
 /** A script that reads more keys at once would hold up everybody else. */
 const LARGEST_PAGE = 5000;
 

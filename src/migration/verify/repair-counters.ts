@@ -12,7 +12,8 @@ import { lookAtBoth } from "./side-by-side.js";
 /**
  * The authority tells the mirror; Redis as the authority first adopts what bypass writers counted or began anew. Postgres as the
  * authority overwrites what they count, but for a counter that was never stamped: nothing outdoes that in the mirror, so Postgres
- * takes over what was counted.
+ * takes over what was counted. It also takes back what it told Redis itself and lost since, with an older backup or a standby that
+ * lagged: each store takes the greater of what it has and what it hears.
  * @throws FencedError when the reign has ended
  */
 export async function repairCounters(
@@ -27,7 +28,8 @@ export async function repairCounters(
   const left = ids.filter((_, i) => {
     const { redis, postgres } = pairs[i] as { redis: HeldCounter; postgres: HeldCounter };
     const isUnstamped = postgres.kind === "value" ? postgres.stamp === 0 : postgres.kind === "absent" && !postgres.last;
-    return isUnstamped && sumOf(redis) > sumOf(postgres);
+    const isOwn = redis.kind === "value" && !redis.bypass;
+    return (isUnstamped || isOwn) && sumOf(redis) > sumOf(postgres);
   });
   await tell(context, collection, left, "redis", reign);
 }

@@ -159,12 +159,13 @@ export async function presentMoment(context: BothStores): Promise<number> {
   return Math.max(...clocks);
 }
 
+/** SCAN may give a key more than once: what was met in several pages is one suspect, as it was first seen. */
 function byCollection(suspects: readonly Suspect[]): Map<BoundCollection, Suspect[]> {
-  const groups = new Map<BoundCollection, Suspect[]>();
+  const groups = new Map<BoundCollection, Map<string, Suspect>>();
   for (const suspect of suspects) {
-    const group = groups.get(suspect.collection);
-    if (group) group.push(suspect);
-    else groups.set(suspect.collection, [suspect]);
+    const group = groups.get(suspect.collection) ?? new Map<string, Suspect>();
+    groups.set(suspect.collection, group);
+    if (!group.has(suspect.id)) group.set(suspect.id, suspect);
   }
-  return groups;
+  return new Map([...groups].map(([collection, group]) => [collection, [...group.values()]]));
 }

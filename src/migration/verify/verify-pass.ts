@@ -1,16 +1,20 @@
 /** One comparison of everything: Redis's keyspace against Postgres, then Postgres's rows against Redis. */
+
+import type { Held } from "../../engine/difference.js";
 import type { Reign } from "../../engine/term-view.js";
 import { FencedError } from "../../errors.js";
 import type { HeldCounter, HeldRecord, Page } from "../../stores/store.js";
 import type { KeySorter } from "../keyspace/key-sorter.js";
 import { type Listing, listPage, type VariantKey } from "../keyspace/keyspace-page.js";
+import { PageSize } from "../keyspace/page-size.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
+import { met } from "../run/met.js";
 import { type Pace, rest } from "../run/pace.js";
 import { type Patience, persist } from "../run/persist.js";
 import type { Finding, Findings, SetAside } from "./findings.js";
 import type { Takes } from "./sample.js";
 import { presentMoment, SecondLook, type Suspect } from "./second-look.js";
-import { look, lookAtBoth, type Pair } from "./side-by-side.js";
+import { bytesOf, look, lookAtBoth, type Pair } from "./side-by-side.js";
 import { findUnmerged, stillUnmerged, type Unmerged } from "./unmerged-variants.js";
 
 export interface VerifyPassOptions extends Patience {
@@ -58,51 +62,70 @@ export class VerifyPass {
     await this.#settle();
   }
 
+  /** The next page is listed while one is compared. */
   async #redisSide(): Promise<void> {
-    const { server, sorter, pageSize, findings, takes, onLook } = this.#options;
-    let cursor: string | null = "0";
-    while (cursor !== null) {
+    const { findings, onLook } = this.#options;
+    const size = new PageSize(this.#options.pageSize);
+    let listing: Promise<Sampled> | null = met(this.#list("0", size.keys));
+    while (listing !== null) {
       const began = performance.now();
-      const at: string = cursor;
-      const { listing, suspects, unmerged } = await this.#persist("Comparing", async () => {
-        const page = sampled(await listPage(this.#context, sorter, server, at, { count: pageSize }), takes);
-        const now = await presentMoment(this.#context);
-        const found: Suspect[] = [];
-        for (const [collection, ids] of [...page.records, ...page.counters]) {
-          found.push(...this.#second.suspects(collection, ids, await lookAtBoth(this.#context, collection, ids), now));
-        }
-        return { listing: page, suspects: found, unmerged: await findUnmerged(this.#context, page.variants) };
-      });
-      for (const [collection, ids] of [...listing.records, ...listing.counters]) {
+      const page: Sampled = await listing;
+      listing = page.next === null ? null : met(this.#list(page.next, size.keys));
+      const { suspects, unmerged, bytes } = await this.#persist("Comparing", () => this.#compare(page));
+      size.met(page.scanned, bytes);
+      for (const [collection, ids] of [...page.records, ...page.counters]) {
         findings.compared(collection.name, ids.length);
         onLook(collection, ids);
       }
-      for (const { collection } of [...listing.variants, ...listing.odd]) findings.compared(collection.name, 1);
+      for (const { collection } of [...page.variants, ...page.odd]) findings.compared(collection.name, 1);
       this.#suspects.push(...suspects);
       this.#unmerged.push(...unmerged);
-      this.#odd.push(...listing.odd);
-      await this.#afterPage("redis", listing.scanned, began);
-      cursor = listing.next;
+      this.#odd.push(...page.odd);
+      await this.#afterPage("redis", page.scanned, began);
     }
+  }
+
+  #list(cursor: string, count: number): Promise<Sampled> {
+    const { server, sorter, takes } = this.#options;
+    return this.#persist("Listing Redis", async () =>
+      sampled(await listPage(this.#context, sorter, server, cursor, { count }), takes),
+    );
+  }
+
+  async #compare({ records, counters, variants }: Sampled) {
+    const now = await presentMoment(this.#context);
+    const compared = await Promise.all(
+      [...records, ...counters].map(async ([collection, ids]) => {
+        const pairs = await lookAtBoth(this.#context, collection, ids);
+        return {
+          suspects: this.#second.suspects(collection, ids, pairs, now),
+          bytes: sizeOf(pairs.map(({ redis }) => redis)),
+        };
+      }),
+    );
+    return {
+      suspects: compared.flatMap(({ suspects }) => suspects),
+      bytes: compared.reduce((sum, { bytes }) => sum + bytes, 0),
+      unmerged: await findUnmerged(this.#context, variants),
+    };
   }
 
   /** Only what Redis hasn't got: the rest was compared from the other side. */
   async #postgresSide(collection: BoundCollection): Promise<void> {
     const { takes, findings, onLook } = this.#options;
+    const size = new PageSize(this.#options.pageSize);
     let after: string | null = null;
     do {
       const began = performance.now();
       const at: string | null = after;
       const { page, alone, now } = await this.#persist("Comparing", async () => {
-        const rows = await this.#pageOf(collection, at);
+        const rows = await this.#pageOf(collection, at, size.keys);
+        size.met(rows.items.length, sizeOf(rows.items.map(({ held }) => held)));
         const live = rows.items.filter(({ id, held }) => held.kind === "value" && takes(collection, id));
-        const theirs = await look(
-          this.#context,
-          "redis",
-          collection,
-          live.map(({ id }) => id),
-        );
-        const unanswered = live.flatMap(({ id, held }, i) => {
+        const ids = live.map(({ id }) => id);
+        const there = await keysThere(this.#context, collection, ids);
+        const theirs = there === ids.length ? [] : await look(this.#context, "redis", collection, ids);
+        const unanswered = live.slice(0, theirs.length).flatMap(({ id, held }, i) => {
           const redis = theirs[i] as Pair["redis"];
           return redis.kind === "value" || redis.kind === "unreadable" ? [] : [{ id, pair: { redis, postgres: held } }];
         });
@@ -127,12 +150,12 @@ export class VerifyPass {
   #pageOf(
     collection: BoundCollection,
     after: string | null,
+    limit: number,
   ): Promise<Page<{ id: string; held: HeldRecord | HeldCounter }>> {
-    const { pageSize } = this.#options;
     const { postgres } = this.#context;
     return collection.kind === "records"
-      ? postgres.attempt((store) => store.pageRecords(collection, after, pageSize), PAGE_MS)
-      : postgres.attempt((store) => store.pageCounters(collection, after, pageSize), PAGE_MS);
+      ? postgres.attempt((store) => store.pageRecords(collection, after, limit), PAGE_MS)
+      : postgres.attempt((store) => store.pageCounters(collection, after, limit), PAGE_MS);
   }
 
   async #afterPage(phase: VerifyPhase, keys: number, began: number): Promise<void> {
@@ -187,6 +210,20 @@ export class VerifyPass {
     );
   }
 }
+
+/** How many of the ids have a key in Redis, of whatever type. Where all have, there is nothing to look at. */
+function keysThere({ redis }: BothStores, collection: BoundCollection, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return Promise.resolve(0);
+  const keys = ids.map((id) => collection.redisKey(id));
+  return redis.attempt(({ connection }) => connection.client.exists(keys), PAGE_MS);
+}
+
+/** Of values. Bytes. */
+function sizeOf(all: readonly Held[]): number {
+  return all.reduce((sum, held) => sum + (bytesOf(held)?.length ?? 0), 0);
+}
+
+type Sampled = ReturnType<typeof sampled>;
 
 /** What of a page is compared. */
 function sampled(page: Listing, takes: Takes) {

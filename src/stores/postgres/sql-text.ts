@@ -52,13 +52,14 @@ const UNLIMITED: Readonly<Record<string, string>> = {
   smallserial: "smallint",
 };
 
-/** A column's value as the text that its type reads; null for none. */
-export function encodeValue(column: PgColumn, value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  const driver = column.mapToDriverValue(value) as unknown;
-  const type = column.getSQLType();
-  if (type === "json" || type === "jsonb") return storableJson(driverText(driver));
-  return driverText(driver).replaceAll("\0", "\ufffd");
+/** Makes of a column's values the text that its type reads; null for none. */
+export function encoderOf(column: PgColumn): (value: unknown) => string | null {
+  const isJson = /^jsonb?$/.test(column.getSQLType());
+  return (value) => {
+    if (value === null || value === undefined) return null;
+    const text = driverText(column.mapToDriverValue(value));
+    return isJson ? storableJson(text) : text.replaceAll("\0", "\ufffd");
+  };
 }
 
 function driverText(value: unknown): string {

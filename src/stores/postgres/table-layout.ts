@@ -4,7 +4,7 @@ import { getTableConfig, type PgColumn } from "drizzle-orm/pg-core";
 import { COUNTER_SYNC_COLUMN_NAMES, SYNC_COLUMN_NAMES } from "../../schema/sync-columns.js";
 import type { Collection } from "../collection.js";
 import { neutralValue } from "./neutral-value.js";
-import { castType, encodeValue, quoteName } from "./sql-text.js";
+import { castType, encoderOf, quoteName } from "./sql-text.js";
 
 /** The text of a typed column in a row; undefined leaves the column to the database: its default in a new row, else what stands. */
 export type Cell = string | null | undefined;
@@ -79,12 +79,13 @@ function isComputed(column: PgColumn): boolean {
 }
 
 function typedColumn(property: string, column: PgColumn): TypedColumn {
-  const missing = defaultCell(column);
+  const encode = encoderOf(column);
+  const missing = defaultCell(column, encode);
   return {
     property,
     name: quoteName(column.name),
     type: castType(column),
-    encode: (value) => encodeValue(column, value),
+    encode,
     missing,
     tombstone: (id) => {
       if (!column.notNull) return null;
@@ -94,9 +95,9 @@ function typedColumn(property: string, column: PgColumn): TypedColumn {
 }
 
 /** A constant default is written out, so that the column follows the value alone; a computed one is the database's matter. */
-function defaultCell(column: PgColumn): Cell {
+function defaultCell(column: PgColumn, encode: TypedColumn["encode"]): Cell {
   if (is(column.default, SQL) || column.columnType.includes("Serial") || column.generatedIdentity) return undefined;
-  return encodeValue(column, column.default);
+  return encode(column.default);
 }
 
 /** The cells of a row; `values` is null for a tombstone. */

@@ -1,4 +1,5 @@
 /** The ways by which a backup reads the stores, and what it says when they fail. */
+import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -131,6 +132,36 @@ describe("pg_dump", () => {
   });
 });
 
+describe("the library's own export", () => {
+  test("brings sequences to where they were, and a new one stays new", async () => {
+    const { from, to, folder } = fixture();
+    for (const { sql } of [from, to]) await sql.unsafe("CREATE TABLE t (n serial, m serial); CREATE SEQUENCE unused");
+    await from.sql.unsafe("INSERT INTO t (m) VALUES (7), (8)");
+    const { folder: backup } = await from.migration.backup({ folder, postgresBy: "copy" });
+    await to.migration.restore({ backup, only: "postgres" });
+    await to.sql.unsafe("INSERT INTO t DEFAULT VALUES");
+    expect(await to.sql.unsafe("SELECT n, m FROM t ORDER BY n DESC LIMIT 1")).toMatchObject([{ n: 3, m: 1 }]);
+    expect(await to.sql.unsafe("SELECT nextval('unused') AS next")).toMatchObject([{ next: "1" }]);
+  });
+
+  test("fails where it may not read a sequence, which a catalog would hide", async () => {
+    const { from, folder } = fixture();
+    const role = `reader_${randomBytes(4).toString("hex")}`;
+    await from.sql.unsafe(`CREATE TABLE t (n serial); INSERT INTO t DEFAULT VALUES;
+      CREATE ROLE ${role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`);
+    const url = new URL(from.urls.postgres);
+    url.username = role;
+    const migration = await Migration.open({ postgres: url.href });
+    try {
+      await expect(migration.backup({ folder, postgresBy: "copy" })).rejects.toThrow(/permission denied.*t_n_seq/);
+      expect(await readdir(folder)).toEqual([]);
+    } finally {
+      await migration.close();
+      await from.sql.unsafe(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
+  });
+});
+
 describe("a file that can't be written", () => {
   async function* content(chunks: number) {
     for (let n = 0; n < chunks; n++) yield Buffer.from(Math.random().toString(36).repeat(5000));
@@ -175,7 +206,7 @@ test("lines end at newlines only, wherever the chunks were cut", async () => {
       for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
     }
     const lines: string[] = [];
-    for await (const line of linesOf(cut())) lines.push(line);
+    for await (const line of linesOf(cut())) lines.push(line.toString());
     expect(lines).toEqual(text.split("\n"));
   }
 });

@@ -1,0 +1,28 @@
+/** How many keys to ask for at once: fewer where values are large, so that a page's memory is bounded. */
+
+/** Of a page's values together, about. Bytes. */
+const PAGE_BYTES = 2 * 1024 * 1024;
+/** A keyspace whose values nobody has seen yet may hold anything. */
+const FIRST = 250;
+/** By how much a page may be larger than the one before. */
+const GROWTH = 2;
+
+export class PageSize {
+  readonly #most: number;
+  #keys: number;
+
+  constructor(most: number) {
+    this.#most = most;
+    this.#keys = Math.min(FIRST, most);
+  }
+
+  get keys(): number {
+    return this.#keys;
+  }
+
+  /** What a page held. */
+  met(keys: number, bytes: number): void {
+    const fitting = keys === 0 || bytes === 0 ? this.#most : Math.floor((PAGE_BYTES / bytes) * keys);
+    this.#keys = Math.max(1, Math.min(this.#most, fitting, this.#keys * GROWTH));
+  }
+}

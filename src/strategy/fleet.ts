@@ -102,7 +102,8 @@ export class Fleet {
 
   /** One look; concurrent callers share it. Never rejects. */
   tick(): Promise<void> {
-    this.#ticking ??= this.#look()
+    this.#ticking ??= this.#membership
+      .keptDuring(this.#look())
       .catch((error) => {
         this.#waitingFor = describe(error);
       })

@@ -34,8 +34,7 @@ export async function checkGate(
   for (const collection of context.collections) {
     const evidence = await context.evidence.of(collection.name);
     if (to === "postgres") checks.push(...(await checkCollection(context, collection, evidence, postgres)));
-    // What Redis has and Postgres couldn't take is no loss on the way back.
-    checks.push(rejectsCheck(collection.name, to === "postgres" ? evidence.rejects : evidence.refused));
+    checks.push(rejectsCheck(collection.name, lackedBy(to, evidence)));
   }
   checks.push(...(await checkLogs(context, to)));
   const behind = leases.filter(onOldSide);
@@ -137,6 +136,11 @@ function verifyCheck(name: string, evidence: CollectionEvidence, throughLibrary:
     figure: state,
     remedy: "Run `dual-write verify` (with --repair if it finds differences).",
   };
+}
+
+/** How many that are set aside the next authority lacks. What Redis has and Postgres couldn't take is no loss on the way back. */
+export function lackedBy(to: StoreName, { rejects, refused }: CollectionEvidence): number {
+  return to === "postgres" ? rejects : refused;
 }
 
 function rejectsCheck(name: string, rejects: number): GateCheck {

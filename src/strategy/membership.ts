@@ -36,6 +36,26 @@ export class Membership {
     ]);
   }
 
+  /** Settles as `work` does; the lease is renewed meanwhile, which a handover between slow stores may outlast. */
+  async keptDuring<T>(work: Promise<T>): Promise<T> {
+    let renewal: Promise<void> | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const renewLater = () => {
+      timer = setTimeout(() => {
+        renewal = this.renew();
+        renewLater();
+      }, LEASE_MS / 4).unref();
+    };
+    renewLater();
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
+      // Or it would bring back the lease of a process that leaves.
+      await renewal;
+    }
+  }
+
   async leave(): Promise<void> {
     const { redis, postgres, processId } = this.#context();
     await Promise.allSettled([

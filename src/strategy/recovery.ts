@@ -1,4 +1,6 @@
 /** Sets up the fences at the first start, and the term anew after Redis lost its memory. */
+import type { Guard } from "../stores/guard.js";
+import type { RedisSide } from "../stores/sides.js";
 import type { Fence } from "../stores/store.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
 
@@ -6,6 +8,10 @@ import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
 export type Settlement = { readonly settled: true } | { readonly settled: false; readonly waitingFor: string };
 
 const SETTLED: Settlement = { settled: true };
+const ANOTHER_SETS_IT: Settlement = { settled: false, waitingFor: "another process that sets the term" };
+
+/** What became of the memory that Redis's fence speaks for. */
+type Lost = Awaited<ReturnType<RedisSide["memoryLost"]>>;
 
 /**
  * Brings the fences into a state that a reign can be read from. Safe to run in every process at once and to repeat: each step
@@ -16,7 +22,7 @@ export async function settleFences(context: FleetContext, redisAlone: boolean): 
   const postgres = await postgresFence(context);
   if (!context.redis) return settleWithoutRedis(context, postgres);
 
-  let lost: "no" | "some" | "all";
+  let lost: Lost;
   let fence: Fence | null;
   try {
     lost = await context.redis.attempt((store) => store.memoryLost(), CONTROL_MS);
@@ -27,11 +33,18 @@ export async function settleFences(context: FleetContext, redisAlone: boolean): 
 
   if (postgres === undefined) return redisAlone ? setUpAlone(context, lost) : aloneIfAgreed(fence);
   if (fence?.agreed === false) return agree(context, fence, postgres);
-  // Someone raised the term for a loss and died before Redis was told.
-  if (fence?.role === "authority" && postgres?.role === "mirror" && postgres.term > fence.term)
+  if (fence && postgres?.role === "mirror" && !reignsSince(fence, postgres.term))
     return recover(context, postgres, "some");
   if (fence) return postgres === null ? setUpAgain(context, fence) : SETTLED;
   return postgres === null ? setUpFirst(context, lost) : recover(context, postgres, lost);
+}
+
+/**
+ * Whether Redis knows of the reign that Postgres, the mirror, says it has. Otherwise someone raised the term for a loss and died, or
+ * slept over another loss, before Redis was told; a message of that term may even have made a mirror of it.
+ */
+function reignsSince(redis: Fence, term: number): boolean {
+  return redis.role === "mirror" ? redis.term > term : redis.role === "closed" || redis.term >= term;
 }
 
 async function postgresFence(context: FleetContext): Promise<Fence | null | undefined> {
@@ -63,7 +76,7 @@ function aloneIfAgreed(fence: Fence | null): Settlement {
 }
 
 /** Stage 0 with Postgres out of reach: Redis serves on with what it has; what Postgres holds beyond that comes when it is back. */
-async function setUpAlone(context: FleetContext, lost: "no" | "some" | "all"): Promise<Settlement> {
+async function setUpAlone(context: FleetContext, lost: Lost): Promise<Settlement> {
   const redis = context.redis;
   if (!redis || lost === "no") return SETTLED;
   const last = await redis.attempt((store) => store.lastFence(), CONTROL_MS);
@@ -85,7 +98,7 @@ async function setUpAlone(context: FleetContext, lost: "no" | "some" | "all"): P
  * The first start: Redis has the data, so it becomes the authority of term 1; an empty keyspace leaves nothing to copy. The fence
  * begins one term below and is raised like after a loss: of two processes that both found none, only one speaks for this memory.
  */
-async function setUpFirst(context: FleetContext, lost: "no" | "some" | "all"): Promise<Settlement> {
+async function setUpFirst(context: FleetContext, lost: Lost): Promise<Settlement> {
   const { redis, postgres } = context;
   if (!redis) return SETTLED;
   const last = await redis.attempt((store) => store.lastFence(), CONTROL_MS);
@@ -96,8 +109,11 @@ async function setUpFirst(context: FleetContext, lost: "no" | "some" | "all"): P
     CONTROL_MS,
   );
   // Another process came first: what was seen of Redis's memory may have been before it set Redis up.
-  if (fence.term !== term) return { settled: false, waitingFor: "another process that sets the term" };
-  return raiseAndClaim(context, fence);
+  if (fence.term !== term) return ANOTHER_SETS_IT;
+  const raised = await postgres.attempt((store) => store.raiseTerm(term), CONTROL_MS);
+  if (raised === null) return ANOTHER_SETS_IT;
+  await claim(redis, fence, raised);
+  return SETTLED;
 }
 
 /** Redis has its fence and Postgres none: a database that was made anew. As a mirror it is filled by a backfill. */
@@ -116,34 +132,27 @@ async function setUpAgain(context: FleetContext, fence: Fence): Promise<Settleme
 }
 
 /** Redis lost its memory: the term rises in Postgres in one statement, then Redis is set to exactly that term, incomplete. */
-async function recover(context: FleetContext, postgres: Fence, lost: "no" | "some" | "all"): Promise<Settlement> {
-  if (lost === "no" || postgres.redisGivenUp) return SETTLED;
-  const settlement = await raiseAndClaim(context, postgres);
-  if (settlement.settled) {
-    const reason = lost === "all" ? "Redis lost everything" : "Redis restarted";
+async function recover(context: FleetContext, postgres: Fence, lost: Lost): Promise<Settlement> {
+  const { redis } = context;
+  if (!redis || lost === "no" || postgres.redisGivenUp) return SETTLED;
+  const term = await context.postgres.attempt((store) => store.raiseTerm(postgres.term), CONTROL_MS);
+  if (term === null) return ANOTHER_SETS_IT;
+  // Whoever found it first may have set Redis since: it is told once. In term 0 Redis was never set up, so nothing was lost.
+  const found = postgres.term === 0 ? "no" : await redis.attempt((store) => store.memoryLost(), CONTROL_MS);
+  await claim(redis, postgres, term);
+  if (found !== "no") {
+    const reason = found === "all" ? "Redis lost everything" : "Redis restarted";
     await context.evidence
       .recordDecision({ what: "memory-loss", strategy: null, reason, forced: false, process: context.processId })
       .catch(() => {}); // A note, not a step.
   }
-  return settlement;
+  return SETTLED;
 }
 
-async function raiseAndClaim(context: FleetContext, postgres: Fence): Promise<Settlement> {
-  const { redis } = context;
-  if (!redis) return SETTLED;
-  const term = await context.postgres.attempt((store) => store.raiseTerm(postgres.term), CONTROL_MS);
-  if (term === null) return { settled: false, waitingFor: "another process that sets the term" };
-  await redis.attempt(
-    (store) =>
-      store.claimMemory({
-        term,
-        role: postgres.role === "mirror" ? "authority" : "mirror",
-        complete: false,
-        agreed: true,
-      }),
-    CONTROL_MS,
-  );
-  return SETTLED;
+/** The other role than Postgres's, in a term that it was raised to. */
+async function claim(redis: Guard<RedisSide>, postgres: Fence, term: number): Promise<void> {
+  const role = postgres.role === "mirror" ? "authority" : "mirror";
+  await redis.attempt((store) => store.claimMemory({ term, role, complete: false, agreed: true }), CONTROL_MS);
 }
 
 /** Redis was set up while Postgres was away; now both agree on a term above either's. */
@@ -168,22 +177,12 @@ async function agree(context: FleetContext, redisFence: Fence, postgres: Fence |
     return SETTLED;
   }
   let term = await context.postgres.attempt((store) => store.raiseTerm(Math.max(postgres.term, 0)), CONTROL_MS);
-  if (term === null) return { settled: false, waitingFor: "another process that sets the term" };
+  if (term === null) return ANOTHER_SETS_IT;
   while (term <= redisFence.term) {
     const from: number = term;
     term = await context.postgres.attempt((store) => store.raiseTerm(from), CONTROL_MS);
-    if (term === null) return { settled: false, waitingFor: "another process that sets the term" };
+    if (term === null) return ANOTHER_SETS_IT;
   }
-  const agreed = term;
-  await redis.attempt(
-    (store) =>
-      store.claimMemory({
-        term: agreed,
-        role: postgres.role === "mirror" ? "authority" : "mirror",
-        complete: false,
-        agreed: true,
-      }),
-    CONTROL_MS,
-  );
+  await claim(redis, postgres, term);
   return SETTLED;
 }

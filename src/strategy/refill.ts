@@ -3,14 +3,13 @@ import { randomUUID } from "node:crypto";
 import { stateOf } from "../engine/refetch.js";
 import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
-import type { PostgresSide, RedisSide } from "../stores/sides.js";
+import { type PostgresSide, REFILL, type RedisSide } from "../stores/sides.js";
 
 const PAGE = 500;
 const CALL_MS = 5000;
 const TASK_MS = 15_000;
 
 export interface RefillContext {
-  readonly processId: string;
   readonly redis: Guard<RedisSide> | null;
   readonly postgres: Guard<PostgresSide>;
   readonly collections: readonly Collection[];
@@ -25,7 +24,7 @@ export interface RefillOptions {
 /**
  * Copies every row, tombstones too, by the mirror's rule, then marks Redis complete in that term. What Postgres's full repair logs
  * had left out is told by that.
- * `done`: Redis is complete. `fenced`: the term moved on meanwhile. `busy`: another process is at it.
+ * `done`: Redis is complete. `fenced`: the term moved on meanwhile, or Redis lost its memory. `busy`: another process is at it.
  */
 export async function refillRedis(
   context: RefillContext,
@@ -34,11 +33,14 @@ export async function refillRedis(
 ): Promise<"done" | "fenced" | "busy"> {
   const { redis, postgres } = context;
   if (!redis) return "done";
+  // Names this copy, and not the process: one that was begun before another loss must not be taken for one of all since.
+  const token = randomUUID();
+  if (!(await redis.attempt((store) => store.claimTask(REFILL, token, TASK_MS), CALL_MS))) return "busy";
   try {
-    return await copyAll(context, redis, postgres, term, options);
+    return await copyAll(context, redis, postgres, { ...options, term, token });
   } finally {
     // The next one, in whatever process, need not wait until this claim ends by itself.
-    await redis.attempt((store) => store.claimTask("refill", context.processId, 1), CALL_MS).catch(() => {});
+    await redis.attempt((store) => store.renewTask(REFILL, token, 0), CALL_MS).catch(() => {});
   }
 }
 
@@ -46,35 +48,28 @@ async function copyAll(
   context: RefillContext,
   redis: Guard<RedisSide>,
   postgres: Guard<PostgresSide>,
-  term: number,
-  options: RefillOptions,
+  { term, token, signal, progress }: RefillOptions & { readonly term: number; readonly token: string },
 ): Promise<"done" | "fenced" | "busy"> {
-  const token = randomUUID();
-  if (!(await claim(context, redis))) return "busy";
   await takeOverflows(context, postgres, token);
   let copied = 0;
   for (const collection of context.collections) {
     let after: string | null = null;
     do {
-      options.signal?.throwIfAborted();
-      if (!(await claim(context, redis))) return "busy";
+      signal?.throwIfAborted();
+      if (!(await redis.attempt((store) => store.renewTask(REFILL, token, TASK_MS), CALL_MS))) return "fenced";
       const cursor: string | null = after;
       const page = await copyPage(redis, postgres, collection, term, cursor);
       if (page === "fenced") return "fenced";
       copied += page.copied;
-      options.progress?.(copied);
+      progress?.(copied);
       after = page.next;
     } while (after !== null);
   }
-  if (!(await redis.attempt((store) => store.setCompleteInTerm(term), CALL_MS))) return "fenced";
+  if (!(await redis.attempt((store) => store.setCompleteInTerm(term, token), CALL_MS))) return "fenced";
   await indexWhole(context, redis);
   for (const collection of context.collections)
     await postgres.attempt((store) => store.settleOverflow(collection, token), CALL_MS);
   return "done";
-}
-
-function claim({ processId }: RefillContext, redis: Guard<RedisSide>): Promise<boolean> {
-  return redis.attempt((store) => store.claimTask("refill", processId, TASK_MS), CALL_MS);
 }
 
 /** What Postgres's full repair logs left out comes with this copy. */

@@ -73,7 +73,9 @@ async function retryBatch(context: FleetContext, collection: Collection, ids: re
   sent.reply.results.forEach((result, i) => {
     const { id, state } = sent.messages[i] as (typeof sent.messages)[number];
     if (result.kind === "rejected") outcomes.set(id, { id, outcome: "refused", reason: result.reason });
-    else if (result.kind === "applied" || result.same) outcomes.set(id, { id, outcome: "sent" });
+    // What expired is told as its own delete, which the other store may hold as what expired.
+    else if (result.kind === "applied" || result.same || result.stamp === state.stamp)
+      outcomes.set(id, { id, outcome: "sent" });
     else return;
     told.push({ id, stamp: state.stamp });
   });

@@ -4,7 +4,7 @@ import { AuthorityUnavailableError, type DualWriteStore } from "../../src/index.
 import { openPair, type Pair } from "../support/pair.js";
 import { waitFor } from "../support/wait-for.js";
 import { Outage } from "./outage.js";
-import { authorityOf, drained, ledger, ledgers, Past, STAGES, untilAuthority } from "./support.js";
+import { append, authorityOf, drained, ledger, ledgers, Past, STAGES, untilAuthority } from "./support.js";
 
 let pair: Pair;
 let outage: Outage | undefined;
@@ -51,24 +51,49 @@ describe.each(STAGES)("%s, Redis full", (strategy) => {
   }, 60_000);
 });
 
-describe("DUAL_WRITE, Redis full when the authority is to move", () => {
-  it("stays the authority, says what it waits for, and hands over when there is room", async () => {
+describe("Redis full when the authority is to move", () => {
+  it("hands over to Postgres all the same, with what only Redis had, and takes writes again there", async () => {
     pair = await openPair({ redis: { args: ["--maxmemory-policy", "noeviction"] } });
     const past = new Past(pair);
     const store = await pair.open("DUAL_WRITE");
     await untilAuthority(store, "redis");
     await ledgers(store).put("kept", ledger("first"));
     await drained(store);
+    await pair.databaseProxy.setMode("refuse");
+    await append(store, "kept", "in Redis only");
+    await store.usage.track({ userId: "counted" }, { by: 5 });
     await past.redis.config("SET", "maxmemory", "1");
-    await store.setStrategy("POSTGRES_PRIMARY", { reason: "while Redis is full" });
-    await waitFor(async () => (await store.health()).waitingFor?.includes("maxmemory"), {
-      what: "the reason to be told",
-    });
-    expect(await store.health()).toMatchObject({ authority: "redis", ready: true });
-    expect(await ledgers(store).get("kept")).toEqual(ledger("first"));
-    await past.redis.config("SET", "maxmemory", "0");
+    await expect(ledgers(store).put("refused", ledger("x"), { deadline: 300 })).rejects.toThrow(/maxmemory/);
+    await pair.databaseProxy.setMode("pass");
+    // The background drain goes on: it makes room.
+    await waitFor(async () => (await past.record("kept")).postgres.value?.ops.length === 2, { what: "the drain" });
+
+    await store.setStrategy("POSTGRES_PRIMARY", { reason: "Redis is full" });
     await untilAuthority(store, "postgres");
+    await append(store, "kept", "in Postgres");
+    await store.usage.track({ userId: "counted" });
+    expect(await ledgers(store).get("refused")).toBeNull();
+
+    await past.redis.config("SET", "maxmemory", "0");
+    await drained(store);
+    await past.expectRecord("kept", ledger("first", "in Redis only", "in Postgres"));
+    await past.expectCounter("counted", 6);
+    await past.end();
+  });
+
+  it("a process that starts anew finds a full Redis as it was, and can leave it too", async () => {
+    pair = await openPair({ redis: { args: ["--maxmemory-policy", "noeviction"] } });
+    const past = new Past(pair);
+    const first = await pair.open("REDIS_PRIMARY");
+    await ledgers(first).put("kept", ledger("first"));
+    await first.close();
+    await past.redis.config("SET", "maxmemory", "1");
+    const store = await pair.open("DUAL_WRITE");
+    await untilAuthority(store, "redis");
     expect(await ledgers(store).get("kept")).toEqual(ledger("first"));
+    await store.setStrategy("POSTGRES_PRIMARY", { reason: "Redis is full" });
+    await untilAuthority(store, "postgres");
+    await append(store, "kept", "in Postgres");
     await past.end();
   });
 });

@@ -115,6 +115,26 @@ describe("open", () => {
     expect(await ledgers(again).get("alone")).toEqual(ledger("first", "second"));
   });
 
+  it("counts on at REDIS_PRIMARY when Redis lost everything and Postgres is away, and adds it to what Postgres has", async () => {
+    const store = await pair.open("REDIS_PRIMARY");
+    await untilAuthority(store, "redis");
+    await store.usage.track({ userId: "counted" }, { by: 10 });
+    await drained(store);
+    await pair.databaseProxy.setMode("refuse");
+    await past.redis.flushall();
+    await store.usage.track({ userId: "counted" }, { by: 3, operationId: "alone" });
+    await store.usage.track({ userId: "counted" }, { by: 3, operationId: "alone" });
+    await store.usage.track({ userId: "new" }, { by: 2 });
+    expect((await store.usage.stats({ userId: "counted" })).today).toBe(3);
+    await pair.databaseProxy.setMode("pass");
+    await waitFor(() => past.redisIsComplete(), { what: "Redis to be compared" });
+    await untilAuthority(store, "redis");
+    await store.usage.track({ userId: "counted" }, { by: 3, operationId: "alone" });
+    await drained(store);
+    await past.expectCounter("counted", 13);
+    await past.expectCounter("new", 2);
+  });
+
   it("works at REDIS_PRIMARY while Postgres is away, and Postgres has everything once it is there", async () => {
     await pair.databaseProxy.setMode("refuse");
     const store = await pair.open("REDIS_PRIMARY");

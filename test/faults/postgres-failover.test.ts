@@ -105,9 +105,8 @@ describe.each(STAGES)("%s, Postgres failing over to a standby that lags", (strat
     await past.expectRecord("changed", kept ? ledger("first", "second", "later") : ledger("first", "later"));
     await past.expectRecord("new", kept ? ledger("new") : null);
     await past.expectRecord("deleted", kept ? null : ledger("first"));
-    if (kept) await past.expectCounter("counted", 16);
-    // A counter's parts never shrink: what Postgres lost of one stays counted in Redis, and verify goes on telling it.
-    else expect(await past.counter("counted")).toEqual({ postgres: 11, redis: 15 });
+    // A counter's parts only grow: Postgres takes back from Redis what it lost, whoever reigns.
+    await past.expectCounter("counted", 16);
     await past.end();
   });
 });

@@ -43,6 +43,31 @@ describe.each([
     expect(await handOver(engine.fleet, from, 3)).toEqual({ done: true, term: 4 });
   });
 
+  test("isn't made past a full log that left out entries, unless it is forced", async () => {
+    const engine = await reigning(from);
+    engine.servers[from].control.overflowed.set(items.name, "1");
+    expect(await handOver(engine.fleet, from, 3)).toMatchObject({
+      done: false,
+      waitingFor: `a copy of what the full repair log of ${items.name} left out`,
+    });
+    expect(engine.fences[from]).toMatch(/^authority 3/);
+    expect(await handOver(engine.fleet, from, 3, { forced: true })).toEqual({ done: true, term: 4 });
+  });
+
+  test("isn't put off by traffic that a slow store keeps in the log", async () => {
+    const engine = await reigning(from);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    let written = 0;
+    // Each batch takes longer than an entry needs to count as left behind, and another one has come by then.
+    engine.whenever(`${to}.applyRecords`, async () => {
+      if (written++ < 50) await engine[from].store.writeRecords(items, 3, [write(`more-${written}`, { bytes: RED })]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    });
+    expect(await handOver(engine.fleet, from, 3)).toEqual({ done: true, term: 4 });
+    expect(written).toBeLessThan(6);
+    expect((await engine[to].store.readRecords(items, ["more-1"])).held[0]).toMatchObject({ kind: "value" });
+  });
+
   test("stops where the next one doesn't answer, with the old one still open", async () => {
     const engine = await reigning(from);
     engine.outage(to);

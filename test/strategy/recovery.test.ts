@@ -36,6 +36,23 @@ describe("the first start", () => {
     expect(engine.fences).toEqual({ redis: "authority 1 incomplete bare trusted", postgres: "mirror 1 complete" });
   });
 
+  test("isn't taken for a loss by another process, whichever step of it that one sees", async () => {
+    const before = new FleetFixture();
+    before.before("postgres.raiseTerm", () => settle(before));
+    await settle(before);
+    expect(await settle(before)).toEqual(SETTLED);
+    expect(before.decisions).toEqual([]);
+    const engine = new FleetFixture();
+    let other: Promise<unknown> | undefined;
+    engine.before("redis.claimMemory", () => {
+      other = settle(engine);
+    });
+    await settle(engine);
+    await other;
+    expect(await settle(engine)).toEqual(SETTLED);
+    expect(engine.decisions).toEqual([]);
+  });
+
   test("goes on from the term that a Redis of another run knows, which Postgres hasn't", async () => {
     const engine = new FleetFixture();
     await engine.redis.store.createFence({ term: 7, role: "authority", complete: true });
@@ -137,6 +154,44 @@ describe("a loss of Redis's memory", () => {
     await engine.postgres.store.raiseTerm(4);
     expect(await settle(engine)).toEqual(SETTLED);
     expect(engine.fences).toEqual({ redis: "authority 6 incomplete", postgres: "mirror 6 complete" });
+  });
+
+  test("for which another process raised the term too late, so that a message made a mirror of Redis, is finished", async () => {
+    // One raises the term to 5 and sleeps, another to 6 and is done; memory is lost again, the first wakes up and claims 5, and a
+    // message of term 6 that was under way arrives.
+    const engine = await new FleetFixture().reign("redis", 4);
+    const late = { term: 5, role: "authority", complete: false, agreed: true } as const;
+    await engine.postgres.store.raiseTerm(4);
+    await engine.postgres.store.raiseTerm(5);
+    engine.servers.redis.flush();
+    await engine.redis.store.claimMemory(late);
+    await engine.redis.store.applyRecords(items, 6, []);
+    expect(engine.fences).toEqual({ redis: "mirror 6 incomplete bare trusted", postgres: "mirror 6 complete" });
+    expect(await settle(engine)).toEqual(SETTLED);
+    expect(engine.fences).toEqual({ redis: "authority 7 incomplete bare trusted", postgres: "mirror 7 complete" });
+  });
+
+  test("isn't seen in a handover that others make between the two looks", async () => {
+    const engine = await new FleetFixture().reign("redis", 4);
+    engine.after("postgres.readFence", () => {
+      engine.setFence("redis", { role: "mirror", term: 5 });
+      engine.setFence("postgres", { role: "authority", term: 5 });
+    });
+    expect(await settle(engine)).toEqual(SETTLED);
+    expect(engine.fences).toEqual({ redis: "mirror 5 complete", postgres: "authority 5 complete" });
+    const closed = await new FleetFixture().reign("redis", 4);
+    closed.setFence("redis", { role: "closed" });
+    expect(await settle(closed)).toEqual(SETTLED);
+    expect(closed.fences.redis).toBe("closed 4 complete");
+  });
+
+  test("is told by one process, also where several find it", async () => {
+    const engine = await new FleetFixture().reign("redis", 4);
+    engine.servers.redis.flush();
+    engine.after("postgres.raiseTerm", () => settle(engine));
+    expect(await settle(engine)).toEqual(SETTLED);
+    expect(engine.decisions).toHaveLength(1);
+    expect(engine.fences.redis).toMatch(/^authority [67] incomplete bare trusted$/);
   });
 
   test("is settled although its note can't be written", async () => {

@@ -1,0 +1,184 @@
+/** When the authority moves: not before every process wishes it, Redis is sure of what it has, and what Postgres has is told. */
+import { describe, expect, test } from "vitest";
+import { reignOf } from "../../src/engine/term-view.js";
+import type { Lease } from "../../src/stores/store.js";
+import { Crossing } from "../../src/strategy/crossing.js";
+import { Fleet } from "../../src/strategy/fleet.js";
+import { takeRedisBack } from "../../src/strategy/give-up.js";
+import { Membership } from "../../src/strategy/membership.js";
+import type { StrategyName } from "../../src/strategy/strategies.js";
+import { items } from "../contract/contract-collections.js";
+import { away, fail, onVirtualTime } from "../engine/engine-fixture.js";
+import { FleetFixture } from "./fleet-fixture.js";
+
+onVirtualTime();
+
+const lease = (processId: string, strategy: StrategyName, stage: number): Lease => ({
+  processId,
+  strategy,
+  stage,
+  host: processId,
+  pid: 1,
+});
+
+function fixture(): FleetFixture {
+  const engine = new FleetFixture();
+  Object.assign(engine.fleet.evidence, { forcedPassage: async () => null });
+  return engine;
+}
+
+/** One look of a process that follows `strategy`, with these others alive. */
+async function look(crossing: Crossing, engine: FleetFixture, strategy: StrategyName, others: readonly Lease[] = []) {
+  const fences = await engine.context.term.refresh();
+  const reign = reignOf(fences);
+  if (!reign) throw new Error("nobody reigns");
+  const own = lease("p1", strategy, 0);
+  return crossing.moveIfAllWish({ strategy, reign, fences, own, others: async () => others });
+}
+const crossingOf = (engine: FleetFixture, onFilled = () => {}) =>
+  new Crossing(() => engine.fleet, { signal: new AbortController().signal, onFilled });
+
+describe("the authority stays", () => {
+  test("while a single process is behind, which is named", async () => {
+    const engine = await fixture().reign("redis", 3);
+    const others = [lease("p2", "DUAL_WRITE", 1), lease("p3", "POSTGRES_PRIMARY", 2)];
+    const waiting = await look(crossingOf(engine), engine, "POSTGRES_PRIMARY", others);
+    expect(waiting).toBe("1 processes to cross: p2:1 DUAL_WRITE");
+    expect(engine.fences.redis).toBe("authority 3 complete");
+  });
+
+  test("while Redis isn't compared after a loss", async () => {
+    const engine = await fixture().reign("redis", 3, ["redis"]);
+    expect(await look(crossingOf(engine), engine, "POSTGRES_PRIMARY")).toMatch(/^Redis to be compared/);
+    expect(engine.fences.redis).toBe("authority 3 incomplete");
+  });
+
+  test("while Redis wasn't told everything in this term, however complete it calls itself", async () => {
+    const engine = await fixture().reign("postgres", 3);
+    const crossing = crossingOf(engine);
+    expect(await look(crossing, engine, "DUAL_WRITE")).toMatch(/^Redis to hold everything/);
+    expect(engine.fences.postgres).toBe("authority 3 complete");
+    await crossing.settled();
+    expect(await look(crossing, engine, "DUAL_WRITE")).toBeNull();
+    expect(engine.fences.redis).toBe("authority 4 complete");
+  });
+
+  test("while a full log has left out entries since Redis was told", async () => {
+    const engine = await fixture().reign("postgres", 3);
+    const crossing = crossingOf(engine);
+    await look(crossing, engine, "DUAL_WRITE");
+    await crossing.settled();
+    engine.servers.postgres.control.overflowed.set(items.name, "1");
+    expect(await look(crossing, engine, "DUAL_WRITE")).toMatch(/^Redis to hold everything/);
+    expect(engine.fences.postgres).toBe("authority 3 complete");
+    // That filling takes the mark away.
+    await crossing.settled();
+    expect(await look(crossing, engine, "DUAL_WRITE")).toBeNull();
+  });
+});
+
+describe("what a full log of Postgres left out", () => {
+  test("is still owed where the filling that was to bring it was cut short", async () => {
+    const engine = await fixture().reign("postgres", 3);
+    const crossing = crossingOf(engine);
+    engine.servers.postgres.control.overflowed.set(items.name, "1");
+    engine.before("redis.setCompleteInTerm", fail(away()));
+    await look(crossing, engine, "DUAL_WRITE");
+    await crossing.settled();
+    expect(await engine.postgres.store.logStatus(items)).toMatchObject({ overflowed: true });
+  });
+});
+
+describe("a process", () => {
+  const membershipOf = (engine: FleetFixture, strategy: StrategyName = "REDIS_PRIMARY", processId = "p1") =>
+    new Membership(
+      () => ({ ...engine.fleet, processId }),
+      () => lease(processId, strategy, 0),
+    );
+
+  test.each(["redis", "postgres"] as const)("is alive if %s alone says so", async (store) => {
+    const engine = await fixture().reign("redis");
+    const end = engine.outage(store === "redis" ? "postgres" : "redis");
+    await membershipOf(engine, "REDIS_PRIMARY", "p2").renew();
+    end();
+    expect(await membershipOf(engine).others()).toMatchObject([{ processId: "p2" }]);
+  });
+
+  test("can't do without Postgres beside one that needs it, also when nobody can be asked any more", async () => {
+    const engine = await fixture().reign("redis");
+    const membership = membershipOf(engine);
+    expect(membership.redisAlone).toBe(true);
+    await membershipOf(engine, "DUAL_WRITE", "p2").renew();
+    await membership.others();
+    expect(membership.redisAlone).toBe(false);
+    for (const store of ["redis", "postgres"] as const) engine.outage(store);
+    await membership.others();
+    expect(membership.redisAlone).toBe(false);
+  });
+
+  const fleetOf = (engine: FleetFixture, strategy: StrategyName, processId = "p1") =>
+    new Fleet(() => ({ ...engine.fleet, processId }), strategy, { host: processId, pid: 1 });
+
+  test("that is refused leaves no lease behind, and it registers before it looks", async () => {
+    const engine = await fixture().reign("redis");
+    await fleetOf(engine, "REDIS_PRIMARY", "p2").join();
+    await expect(fleetOf(engine, "POSTGRES_PRIMARY").join()).rejects.toThrow(/p2:1 \(REDIS_PRIMARY\)/);
+    expect(await engine.redis.store.readLeases()).toMatchObject([{ processId: "p2" }]);
+    expect(await engine.postgres.store.readLeases()).toMatchObject([{ processId: "p2" }]);
+    // Of two at once, neither could see the other if it looked first.
+    const both = await fixture().reign("redis");
+    const joins = await Promise.allSettled([
+      fleetOf(both, "REDIS_PRIMARY", "p2").join(),
+      fleetOf(both, "POSTGRES_PRIMARY").join(),
+    ]);
+    expect(joins.some(({ status }) => status === "rejected")).toBe(true);
+  });
+
+  test("keeps its lease during a look that lasts longer than one", async () => {
+    const engine = await fixture().reign("redis");
+    const fleet = fleetOf(engine, "POSTGRES_PRIMARY");
+    await fleet.join();
+    const { of } = engine.fleet.evidence;
+    Object.assign(engine.fleet.evidence, {
+      of: async (name: string) => {
+        await new Promise((resolve) => setTimeout(resolve, 8000));
+        return of(name);
+      },
+    });
+    const looking = fleet.tick();
+    await new Promise((resolve) => setTimeout(resolve, 15_000));
+    expect(await membershipOf(engine, "POSTGRES_PRIMARY", "p2").others()).toMatchObject([{ processId: "p1" }]);
+    await looking;
+    await fleet.stop();
+    expect(await membershipOf(engine, "POSTGRES_PRIMARY", "p2").others()).toEqual([]);
+  });
+
+  test("raises a fence that stands below the reign", async () => {
+    const engine = await fixture().reign("postgres", 4);
+    engine.setFence("redis", { term: 3, role: "closed" });
+    await fleetOf(engine, "POSTGRES_PRIMARY").tick();
+    expect(engine.fences.redis).toBe("mirror 4 complete");
+    const other = await fixture().reign("redis", 4);
+    other.setFence("postgres", { term: 3, role: "closed" });
+    await fleetOf(other, "DUAL_WRITE").tick();
+    expect(other.fences.postgres).toBe("mirror 4 complete");
+  });
+
+  test("finishes the later of two handovers that were begun", async () => {
+    const engine = await fixture().reign("redis", 3);
+    engine.setFence("redis", { role: "closed" });
+    engine.setFence("postgres", { role: "closed", term: 4 });
+    await fleetOf(engine, "DUAL_WRITE").tick();
+    expect(engine.fences).toEqual({ redis: "authority 5 complete", postgres: "mirror 5 complete" });
+  });
+});
+
+test("a Redis that is taken back isn't called complete by a fence that was left there, whenever that is cut short", async () => {
+  for (const step of ["postgres.setRedisGivenUp", "postgres.raiseTerm", "redis.claimMemory"] as const) {
+    const engine = await fixture().reign("postgres", 3);
+    await engine.postgres.store.setRedisGivenUp(true);
+    engine.before(step, fail(away()));
+    await expect(takeRedisBack(engine.fleet, "back"), step).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect(engine.fences.redis, step).toMatch(/incomplete/);
+  }
+});

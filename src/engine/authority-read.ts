@@ -50,6 +50,19 @@ export async function acrossTerms<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
+/** One attempt never takes all the time that a write has: a silent store is asked again. Milliseconds. */
+const ATTEMPT_MS = 1000;
+
+/** Milliseconds for the first question of a read. */
+export function firstShare(operation: Operation): number {
+  return Math.max(1, Math.min(operation.remaining * PRIMARY_SHARE, ATTEMPT_MS));
+}
+
+/** Who is to be asked first. */
+export function believedAuthority(context: EngineContext): StoreName {
+  return context.term.reign?.authority ?? (context.redis ? "redis" : "postgres");
+}
+
 /**
  * Follows the fences to the authority, within the authority's share of the operation's time.
  * @throws AuthorityReadError
@@ -57,19 +70,18 @@ export async function acrossTerms<T>(read: () => Promise<T>): Promise<T> {
 export async function readAuthority<R extends Fenced>(
   context: EngineContext,
   operation: Operation,
-  read: (guard: Guard) => Promise<R>,
+  read: (guard: Guard, timeoutMs: number) => Promise<R>,
 ): Promise<AuthorityReply<R>> {
   const total = operation.remaining * PRIMARY_SHARE;
   const until = performance.now() + total;
-  // One attempt never takes all the time that a write has: a silent store is asked again.
-  const left = () => Math.max(1, Math.min(until - performance.now(), 1000));
-  let store: StoreName = context.term.reign?.authority ?? (context.redis ? "redis" : "postgres");
+  const left = () => Math.max(1, Math.min(until - performance.now(), ATTEMPT_MS));
+  let store = believedAuthority(context);
   for (;;) {
     const guard = guardOf(context, store);
     if (!guard) throw new AuthorityReadError(store, new Error("no connection to Redis is configured"));
     let reply: R;
     try {
-      reply = await guard.attempt(() => read(guard), left());
+      reply = await read(guard, left());
     } catch (error) {
       void context.term.refresh();
       throw new AuthorityReadError(store, error);
@@ -104,13 +116,13 @@ async function readAfterClosed<R extends Fenced>(
   context: EngineContext,
   store: StoreName,
   term: number,
-  read: (guard: Guard) => Promise<R>,
+  read: (guard: Guard, timeoutMs: number) => Promise<R>,
   timeoutMs: number,
 ): Promise<AuthorityReply<R> | null> {
   const guard = guardOf(context, store);
   if (!guard) return null;
   try {
-    const reply = await guard.attempt(() => read(guard), timeoutMs);
+    const reply = await read(guard, timeoutMs);
     if (reply.fence?.role === "authority" && reply.fence.term > term) return { store, fence: reply.fence, reply };
     return null;
   } catch (error) {

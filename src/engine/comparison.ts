@@ -27,6 +27,11 @@ export class Comparison {
     this.#context = context;
   }
 
+  /** Whether any reads are compared now. */
+  get isOn(): boolean {
+    return this.#context.policy().compare > 0;
+  }
+
   /** Takes its sample of reads that the authority answered. */
   sample(collection: Collection, ids: readonly string[], outcomes: readonly ReadOutcome<unknown>[]): void {
     const { compare } = this.#context.policy();

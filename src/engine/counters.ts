@@ -3,11 +3,12 @@ import { AuthorityUnavailableError, FencedError, ValidationError } from "../erro
 import type { CounterCollection } from "../stores/collection.js";
 import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
+import type { CounterState } from "../stores/state.js";
 import type { CounterAdd, CounterAddResult, HeldCounter } from "../stores/store.js";
 import { AuthorityReadError, acrossTerms, readAuthority, TermMovedError } from "./authority-read.js";
 import type { EngineContext } from "./context.js";
 import { fallback } from "./fallback.js";
-import { mirrorCounters } from "./mirror.js";
+import { type Message, mirrorCounters } from "./mirror.js";
 import type { ReadOutcome } from "./outcome.js";
 import { refillCounters, uncompared } from "./refetch.js";
 import { atAuthority, type Reign } from "./term-view.js";
@@ -22,16 +23,22 @@ export async function addToCounters(
   adds: readonly CounterAdd[],
   operation: Operation,
 ): Promise<number[]> {
-  const { result } = await atAuthority(
+  const result = await atAuthority(
     context,
     operation,
-    `Counting in ${collection.name}`,
+    () => `Counting in ${collection.name}`,
     async (guard, present, timeoutMs) => {
-      const results = await decide(context, collection, adds, operation, guard, present, timeoutMs);
+      const first = await guard.hot.addToCounters(collection, present.term, adds, timeoutMs);
+      if (first.fenced) return "fenced";
+      const results = first.results.some(({ kind }) => kind === "suspect")
+        ? await decideAgain(context, collection, adds, operation, guard, present, timeoutMs)
+        : first.results;
       if (results === "fenced") return "fenced";
-      const messages = results.flatMap((one, i) =>
-        "state" in one ? [{ id: (adds[i] as CounterAdd).id, state: one.state }] : [],
-      );
+      const messages: Message<CounterState>[] = [];
+      for (let i = 0; i < results.length; i++) {
+        const one = results[i] as CounterAddResult;
+        if ("state" in one) messages.push({ id: (adds[i] as CounterAdd).id, state: one.state });
+      }
       if ((await mirrorCounters(context, collection, present, messages, operation)) === "told") return results;
       operation.uncertain = true;
       return "fenced";
@@ -47,8 +54,8 @@ export async function addToCounters(
   return result.flatMap((one) => ("state" in one ? [one.state.redisPart + one.state.postgresPart] : []));
 }
 
-/** The authority's step; where it lost its memory, a counter is refilled before it is counted. */
-async function decide(
+/** The authority lost its memory: a counter is refilled before it is counted. */
+async function decideAgain(
   context: EngineContext,
   collection: CounterCollection,
   adds: readonly CounterAdd[],
@@ -57,9 +64,6 @@ async function decide(
   present: Reign,
   timeoutMs: number,
 ): Promise<CounterAddResult[] | "fenced"> {
-  const first = await guard.attempt((store) => store.addToCounters(collection, present.term, adds), timeoutMs);
-  if (first.fenced) return "fenced";
-  if (!first.results.some((one) => one.kind === "suspect")) return first.results;
   const fence = { term: present.term, role: "authority", complete: false } as const;
   const ids = adds.map((add) => add.id);
   const failed = await refillCounters(context, collection, ids, operation, { store: present.authority, fence });
@@ -67,7 +71,7 @@ async function decide(
   const compared = adds.map((add) => ({ ...add, compared: true }));
   // The fetching took its part of the time.
   const leftMs = Math.max(1, Math.min(operation.remaining, timeoutMs));
-  const second = await guard.attempt((store) => store.addToCounters(collection, present.term, compared), leftMs);
+  const second = await guard.hot.addToCounters(collection, present.term, compared, leftMs);
   return second.fenced ? "fenced" : second.results;
 }
 
@@ -91,7 +95,7 @@ export async function readCounters(
         ids.length,
         error.store,
         error.cause,
-        (guard, timeoutMs) => guard.attempt((one) => one.readCounters(collection, ids), timeoutMs),
+        (guard, timeoutMs) => guard.hot.readCounters(collection, ids, timeoutMs),
       );
       if (!value.fence?.complete && value.held.some((held) => held.kind === "absent")) {
         throw new AuthorityUnavailableError(
@@ -112,7 +116,8 @@ async function readFromAuthority(
   ids: readonly string[],
   operation: Operation,
 ): Promise<ReadOutcome<number>[]> {
-  const read = () => readAuthority(context, operation, (guard) => guard.store.readCounters(collection, ids));
+  const read = () =>
+    readAuthority(context, operation, (guard, timeoutMs) => guard.hot.readCounters(collection, ids, timeoutMs));
   const { store, fence, reply } = await read();
   const uncertain = (held: HeldCounter) => held.kind !== "unreadable" && !fence.complete && !held.compared;
   if (!reply.held.some(uncertain)) return reply.held.map((held) => toOutcome(held, store, false));

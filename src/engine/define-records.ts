@@ -102,9 +102,11 @@ export function defineRecords<T>(options: RecordsOptions<T>): RecordsDefinition<
     }
     return validate(options, id, value);
   };
+  // Whoever copies a record asks for its columns and then for its second keys: it is decoded once for both.
+  const projected = new WeakMap<Buffer, T>();
   const tolerant = <R>(bytes: Buffer, use: (value: T) => R, otherwise: R): R => {
     try {
-      return use(codec.decode(bytes));
+      return use(projected.get(bytes) ?? codec.decode(bytes));
     } catch {
       return otherwise;
     }
@@ -118,6 +120,7 @@ export function defineRecords<T>(options: RecordsOptions<T>): RecordsDefinition<
       const parse = options.redis.parse;
       const sets = options.redis.sets;
       const columns = options.postgres.columns ?? ((value: T) => sameNamed(value, columnNames));
+      const hasIndexes = options.indexes !== undefined;
       const indexes: Record<string, RecordIndex> = {};
       for (const [name, index] of Object.entries(options.indexes ?? {})) {
         indexes[name] = {
@@ -135,7 +138,11 @@ export function defineRecords<T>(options: RecordsOptions<T>): RecordsDefinition<
         examples: options.redis.examples ?? ["{example}"],
         table: options.postgres.table,
         idColumn,
-        project: (id, bytes) => columns(decode(id, bytes), id),
+        project: (id, bytes) => {
+          const value = decode(id, bytes);
+          if (hasIndexes) projected.set(bytes, value);
+          return columns(value, id);
+        },
         memberships: (id, bytes) => {
           if (!sets) return [];
           if (bytes === null) return sets(id, null, context);

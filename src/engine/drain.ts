@@ -24,7 +24,7 @@ export interface DrainOptions {
   readonly adopt: boolean;
   /** Entries younger than this are left to the write that made them. Milliseconds. @default 0 */
   readonly minAgeMs?: number;
-  /** @default 500 */
+  /** Entries of a batch. @default 2000 */
   readonly limit?: number;
   /** Told of what is refused for good; true: it was set aside, so its entry goes. */
   readonly refuse: (refusal: Refusal) => Promise<boolean>;
@@ -45,6 +45,12 @@ export interface Drained {
 
 const NOT_DRAINED: Drained = { done: 0, seen: 0, again: 0, fenced: false };
 
+/** Entries that are read at once. */
+const LIMIT = 2000;
+/** Entries that are sent at once: few enough not to hold a server up, and while some are read others are being applied. */
+const PART = 250;
+const PARTS_UNDER_WAY = 2;
+
 /** One batch of `collection`'s log in `from`. */
 export async function drainBatch(
   context: Pick<EngineContext, "events">,
@@ -53,36 +59,81 @@ export async function drainBatch(
   to: Guard,
   { refusals = new Refusals(), ...options }: DrainOptions,
 ): Promise<Drained> {
-  const all = await from.attempt((store) => store.readLog(collection, options.limit ?? 500), CALL_MS);
+  const all = await from.attempt((store) => store.readLog(collection, options.limit ?? LIMIT), CALL_MS);
   const entries = options.minAgeMs ? await olderThan(from, all, options.minAgeMs) : all;
   if (entries.length === 0) return NOT_DRAINED;
+  const parts: LogEntry[][] = [];
+  for (let at = 0; at < entries.length; at += PART) parts.push(entries.slice(at, at + PART));
+  const drained = { done: 0, again: 0, fenced: false };
+  const refused: Refused[] = [];
+  const work = async () => {
+    for (let part = parts.shift(); part && !drained.fenced; part = parts.shift()) {
+      const one = await drainPart(context, collection, from, to, part, options);
+      if (one === "fenced") drained.fenced = true;
+      else {
+        drained.done += one.done;
+        refused.push(...one.refused);
+      }
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: PARTS_UNDER_WAY }, work));
+  const failed = ended.find((one) => one.status === "rejected");
+  if (!failed && !drained.fenced) {
+    const { forGood, again } = refusals.count(`${from.store.name} ${collection.name}`, refused);
+    drained.again = again.length;
+    drained.done += await setAside(context, collection, from, forGood, options.refuse);
+  }
+  if (drained.done > 0) {
+    const clock = await from.attempt((store) => store.now(), CALL_MS);
+    const lagMs = Math.max(0, clock - Math.floor((entries[0] as LogEntry).stamp / 1000));
+    context.events.emit("repair", events.repair(collection.name, to.store.name, drained.done, lagMs));
+  }
+  if (failed) throw failed.reason;
+  return { ...drained, seen: entries.length };
+}
+
+async function drainPart(
+  context: Pick<EngineContext, "events">,
+  collection: Collection,
+  from: Guard,
+  to: Guard,
+  entries: readonly LogEntry[],
+  options: DrainOptions,
+): Promise<"fenced" | { readonly done: number; readonly refused: readonly Refused[] }> {
   const adopt = options.adopt ? "changed" : null;
   const sent = await sendPresent(collection, from, to, entries, { term: options.term, adopt });
-  if (sent.reply.fenced) return { done: 0, seen: entries.length, again: 0, fenced: true };
+  if (sent.reply.fenced) return "fenced";
 
   const confirmed: LogEntry[] = [...sent.gone];
   const refused: Refused[] = [...sent.unreadable];
   for (const [i, result] of sent.reply.results.entries()) {
     const { id, state } = sent.messages[i] as (typeof sent.messages)[number];
-    const entry = { id, stamp: state.stamp };
+    const entry = { id, stamp: state.stamp, live: "bytes" in state && state.bytes !== null };
     if (result.kind === "rejected") refused.push({ entry, reason: result.reason });
     else if (result.kind === "applied" || result.stamp >= state.stamp) {
       confirmed.push(entry);
       reportOverwritten(context, collection, to.store.name, id, state.stamp, result);
     }
   }
-  const { forGood, again } = refusals.count(`${from.store.name} ${collection.name}`, refused);
-  for (const { entry, reason } of forGood) {
+  if (confirmed.length > 0) await from.attempt((store) => store.clearLog(collection, confirmed), CALL_MS);
+  return { done: confirmed.length, refused };
+}
+
+/** What is refused for good leaves the log once it is kept elsewhere. Returns how many did. */
+async function setAside(
+  context: Pick<EngineContext, "events">,
+  collection: Collection,
+  from: Guard,
+  refused: readonly Refused[],
+  refuse: DrainOptions["refuse"],
+): Promise<number> {
+  const kept: LogEntry[] = [];
+  for (const { entry, reason } of refused) {
     context.events.emit("rejected", events.rejected(collection.name, entry.id, reason));
-    if (await options.refuse({ collection, id: entry.id, reason })) confirmed.push(entry);
+    if (await refuse({ collection, id: entry.id, reason })) kept.push(entry);
   }
-  if (confirmed.length > 0) {
-    await from.attempt((store) => store.clearLog(collection, confirmed), CALL_MS);
-    const clock = await from.attempt((store) => store.now(), CALL_MS);
-    const lagMs = Math.max(0, clock - Math.floor((entries[0] as LogEntry).stamp / 1000));
-    context.events.emit("repair", events.repair(collection.name, to.store.name, confirmed.length, lagMs));
-  }
-  return { done: confirmed.length, seen: entries.length, again: again.length, fenced: false };
+  if (kept.length > 0) await from.attempt((store) => store.clearLog(collection, kept), CALL_MS);
+  return kept.length;
 }
 
 /** Drains one collection until its log is empty, or holds only what can't be sent now. True: empty. */

@@ -24,24 +24,30 @@ export class InFlight {
    * Runs `work` as one operation with its deadline.
    * @throws OverloadedError when too many are under way; AuthorityUnavailableError after `close`. Nothing was begun then.
    */
-  run<T>(
+  async run<T>(
     options: CallOptions | undefined,
     defaultDeadlineMs: number,
     work: (operation: Operation) => Promise<T>,
   ): Promise<T> {
-    if (this.#closed) return Promise.reject(new AuthorityUnavailableError("The store is closed; open a new one."));
-    if (this.#size >= this.#limit) return Promise.reject(this.#overloaded(options));
-    return this.#count(work(new Operation(options, defaultDeadlineMs)));
+    const operation = this.begin(options, defaultDeadlineMs);
+    try {
+      return await work(operation);
+    } finally {
+      this.end();
+    }
   }
 
-  async #count<T>(work: Promise<T>): Promise<T> {
+  /** The same for callers that take care of the `end` themselves, whatever happens. */
+  begin(options: CallOptions | undefined, defaultDeadlineMs: number): Operation {
+    if (this.#closed) throw new AuthorityUnavailableError("The store is closed; open a new one.");
+    if (this.#size >= this.#limit) throw this.#overloaded(options);
     this.#size++;
-    try {
-      return await work;
-    } finally {
-      this.#size--;
-      if (this.#size === 0) this.#ended?.();
-    }
+    return new Operation(options, defaultDeadlineMs);
+  }
+
+  end(): void {
+    this.#size--;
+    if (this.#size === 0) this.#ended?.();
   }
 
   /** Lets nothing new begin and resolves when all that runs has settled. */

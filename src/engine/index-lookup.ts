@@ -40,8 +40,8 @@ export async function findByIndex(
   const definition = indexOf(collection, index);
   const lookup = async () => {
     try {
-      const { reply } = await readAuthority(context, operation, (guard) =>
-        guard.store.findByIndex(collection, index, value),
+      const { reply } = await readAuthority(context, operation, (guard, timeoutMs) =>
+        guard.attempt((store) => store.findByIndex(collection, index, value), timeoutMs),
       );
       return reply;
     } catch (error) {

@@ -31,6 +31,11 @@ export function globFor(key: (id: string) => string): string {
   return `${escapeGlob(before)}*${escapeGlob(after)}`;
 }
 
+/** What follows `prefix` and `name` in a key; null for a key that begins otherwise. Asked of each key of a keyspace: it makes no new text to compare with. */
+export function restOfKey(key: string, prefix: string, name: string): string | null {
+  return key.startsWith(prefix) && key.startsWith(name, prefix.length) ? key.slice(prefix.length + name.length) : null;
+}
+
 /** Makes text stand for itself in a Redis MATCH pattern. */
 export function escapeGlob(text: string): string {
   return text.replace(/[\\*?[\]]/g, "\\$&");

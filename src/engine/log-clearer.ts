@@ -5,14 +5,17 @@ import type { LogEntry } from "../stores/store.js";
 
 /** What is cleared late costs a repetition, what is never cleared is found by the drainer: failures need no handling. */
 export class LogClearer {
-  readonly #pending = new Map<Guard, Map<Collection, Map<string, number>>>();
+  readonly #pending = new Map<Guard, Map<Collection, Map<string, LogEntry>>>();
   #flushing: Promise<void> | null = null;
 
   add(guard: Guard, collection: Collection, entries: readonly LogEntry[]): void {
-    const collections = this.#pending.get(guard) ?? new Map<Collection, Map<string, number>>();
-    const stamps = collections.get(collection) ?? new Map<string, number>();
-    this.#pending.set(guard, collections.set(collection, stamps));
-    for (const { id, stamp } of entries) stamps.set(id, Math.max(stamp, stamps.get(id) ?? 0));
+    const collections = this.#pending.get(guard) ?? new Map<Collection, Map<string, LogEntry>>();
+    const latest = collections.get(collection) ?? new Map<string, LogEntry>();
+    this.#pending.set(guard, collections.set(collection, latest));
+    for (const entry of entries) {
+      const before = latest.get(entry.id);
+      if (!before || before.stamp < entry.stamp) latest.set(entry.id, entry);
+    }
     this.#flushing ??= this.#flush();
   }
 
@@ -25,14 +28,13 @@ export class LogClearer {
     await Promise.resolve();
     while (this.#pending.size > 0) {
       const batches = [...this.#pending].flatMap(([guard, collections]) =>
-        [...collections].map(([collection, stamps]) => ({ guard, collection, stamps })),
+        [...collections].map(([collection, latest]) => ({ guard, collection, entries: [...latest.values()] })),
       );
       this.#pending.clear();
       await Promise.allSettled(
-        batches.map(({ guard, collection, stamps }) => {
-          const entries = [...stamps].map(([id, stamp]) => ({ id, stamp }));
-          return guard.attempt((store) => store.clearLog(collection, entries), 1000);
-        }),
+        batches.map(({ guard, collection, entries }) =>
+          guard.attempt((store) => store.clearLog(collection, entries), 1000),
+        ),
       );
     }
     this.#flushing = null;

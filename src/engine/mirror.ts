@@ -1,9 +1,9 @@
 /** Tells the mirror what the authority decided. Its failure changes nothing for the caller: the repair log remembers. */
 import type { Collection, CounterCollection, RecordCollection } from "../stores/collection.js";
-import { describe } from "../stores/guard.js";
+import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { type CounterState, otherStore, type RecordState } from "../stores/state.js";
-import type { ApplyResult, Fenced, Store } from "../stores/store.js";
+import type { ApplyResult, Fenced, LogEntry } from "../stores/store.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { events } from "./events.js";
 import type { Reign } from "./term-view.js";
@@ -27,8 +27,8 @@ export function mirrorRecords(
   messages: readonly Message<RecordState>[],
   operation: Operation,
 ): Promise<Told> {
-  return mirror(context, collection, reign, messages, operation, (store) =>
-    store.applyRecords(collection, reign.term, messages),
+  return mirror(context, collection, reign, messages, operation, (guard, timeoutMs) =>
+    guard.hot.applyRecords(collection, reign.term, messages, timeoutMs),
   );
 }
 
@@ -39,8 +39,8 @@ export function mirrorCounters(
   messages: readonly Message<CounterState>[],
   operation: Operation,
 ): Promise<Told> {
-  return mirror(context, collection, reign, messages, operation, (store) =>
-    store.applyCounters(collection, reign.term, messages),
+  return mirror(context, collection, reign, messages, operation, (guard, timeoutMs) =>
+    guard.hot.applyCounters(collection, reign.term, messages, timeoutMs),
   );
 }
 
@@ -48,9 +48,9 @@ async function mirror(
   context: EngineContext,
   collection: Collection,
   reign: Reign,
-  messages: readonly Message<{ readonly stamp: number }>[],
+  messages: readonly Message<RecordState | CounterState>[],
   operation: Operation,
-  apply: (store: Store) => Promise<Fenced<ApplyResult>>,
+  apply: (guard: Guard, timeoutMs: number) => Promise<Fenced<ApplyResult>>,
 ): Promise<Told> {
   if (context.policy().mirror === "background" || messages.length === 0) return "told";
   const name = otherStore(reign.authority);
@@ -60,20 +60,20 @@ async function mirror(
   const fail = (reason: string) =>
     context.events.emit("mirrorFailure", events.mirrorFailure(collection.name, name, messages.length, reason));
   try {
-    const reply = await guard.attempt(apply, Math.max(1, Math.min(context.deadlines.mirror, operation.remaining)));
+    const reply = await apply(guard, Math.max(1, Math.min(context.deadlines.mirror, operation.remaining)));
     if (reply.fenced) {
       if (reply.fence && reply.fence.term > reign.term) return "superseded";
       fail("the mirror is being set up");
       return "told";
     }
-    const confirmed: { id: string; stamp: number }[] = [];
+    const confirmed: LogEntry[] = [];
     for (const [i, result] of reply.results.entries()) {
-      const { id, state } = messages[i] as Message<{ readonly stamp: number }>;
+      const { id, state } = messages[i] as Message<RecordState | CounterState>;
       if (result.kind === "rejected") {
         fail(result.reason);
         continue;
       }
-      confirmed.push({ id, stamp: state.stamp });
+      confirmed.push({ id, stamp: state.stamp, live: "bytes" in state && state.bytes !== null });
       reportOverwritten(context, collection, name, id, state.stamp, result);
     }
     if (confirmed.length > 0) context.clearer.add(authority, collection, confirmed);

@@ -28,6 +28,15 @@ export function mapHit<A, B>(outcome: ReadOutcome<A>, decode: (value: A) => B): 
   }
 }
 
+/** The outcome of a read, or as soon as the caller cancels it an error. */
+export function firstOrCancelled<T>(operation: Operation, read: Promise<ReadOutcome<T>>): Promise<ReadOutcome<T>> {
+  return orCancelled(
+    operation,
+    1,
+    read.then((outcome) => [outcome]),
+  ).then(([outcome]) => outcome as ReadOutcome<T>);
+}
+
 /** The outcomes of a read, or as soon as the caller cancels it as many errors. */
 export function orCancelled<T>(
   operation: Operation,

@@ -5,7 +5,14 @@ import { describe } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import type { Fence, HeldRecord } from "../stores/store.js";
-import { AuthorityReadError, acrossTerms, readAuthority, TermMovedError } from "./authority-read.js";
+import {
+  AuthorityReadError,
+  acrossTerms,
+  believedAuthority,
+  firstShare,
+  readAuthority,
+  TermMovedError,
+} from "./authority-read.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { fallback } from "./fallback.js";
 import type { ReadOutcome } from "./outcome.js";
@@ -15,6 +22,32 @@ type ByteOutcome = ReadOutcome<Buffer>;
 
 /** Who may answer: the other store too while the authority is away, or the authority alone. */
 export type ReadSource = "either" | "authority";
+
+/** A record's bytes, or null for a miss; most of the time the authority's first answer is all there is to it. */
+export function readValue(
+  context: EngineContext,
+  collection: RecordCollection,
+  id: string,
+  operation: Operation,
+): Promise<ByteOutcome> {
+  const ids = [id];
+  const store = believedAuthority(context);
+  const guard = guardOf(context, store);
+  const thoroughly = async () => (await readRecords(context, collection, ids, operation))[0] as ByteOutcome;
+  if (!guard) return thoroughly();
+  return guard.hot.readValues(collection, ids, firstShare(operation)).then(
+    ({ fence, values: [value] }) => {
+      if (!fence?.complete || fence.role !== "authority" || value === undefined) return thoroughly();
+      if (value === null && context.lookElsewhere === "always") return thoroughly();
+      return value === null ? { kind: "miss", store, fallback: false } : { kind: "hit", value, store, fallback: false };
+    },
+    async (error) => {
+      void context.term.refresh();
+      const failure = new AuthorityReadError(store, error);
+      return (await readFallback(context, collection, ids, operation, failure))[0] as ByteOutcome;
+    },
+  );
+}
 
 /** @throws AuthorityReadError only where the authority alone was asked; otherwise each record has its outcome */
 export async function readRecords(
@@ -27,8 +60,8 @@ export async function readRecords(
   if (ids.length === 0) return [];
   try {
     return await acrossTerms(async () => {
-      const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
-        guard.store.readRecords(collection, ids),
+      const { store, fence, reply } = await readAuthority(context, operation, (guard, timeoutMs) =>
+        guard.hot.readRecords(collection, ids, timeoutMs),
       );
       return settleUncertain(context, collection, ids, operation, store, fence, reply.held);
     });
@@ -102,7 +135,7 @@ async function readAgain(
 ): Promise<readonly HeldRecord[]> {
   const guard = guardOf(context, store);
   try {
-    const again = await guard?.attempt((one) => one.readRecords(collection, ids), Math.max(1, operation.remaining));
+    const again = await guard?.hot.readRecords(collection, ids, Math.max(1, operation.remaining));
     if (again?.fence?.term === first.term && again.fence.role === "authority") return again.held;
   } catch (error) {
     throw new AuthorityReadError(store, error);
@@ -125,7 +158,7 @@ async function readFallback(
       ids.length,
       failure.store,
       failure.cause,
-      (guard, timeoutMs) => guard.attempt((one) => one.readRecords(collection, ids), timeoutMs),
+      (guard, timeoutMs) => guard.hot.readRecords(collection, ids, timeoutMs),
     );
     return value.held.map((held) => {
       if (held.kind === "absent" && !value.fence?.complete)
@@ -173,8 +206,8 @@ export async function readForUpdate(
   id: string,
   operation: Operation,
 ): Promise<HeldRecord> {
-  const { store, fence, reply } = await readAuthority(context, operation, (guard) =>
-    guard.store.readRecords(collection, [id]),
+  const { store, fence, reply } = await readAuthority(context, operation, (guard, timeoutMs) =>
+    guard.hot.readRecords(collection, [id], timeoutMs),
   );
   const held = reply.held[0] as HeldRecord;
   // A closed store adopts nothing any more: what a bypass writer did to it may be dropped, so the next reign's word is waited for.

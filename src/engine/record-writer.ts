@@ -7,7 +7,7 @@ import type { RecordState } from "../stores/state.js";
 import type { HeldRecord, RecordWrite, RecordWriteResult } from "../stores/store.js";
 import { untilAuthorityAnswers } from "./authority-wait.js";
 import type { EngineContext } from "./context.js";
-import { mirrorRecords } from "./mirror.js";
+import { type Message, mirrorRecords } from "./mirror.js";
 import { readForUpdate } from "./record-reader.js";
 import { fetchMissing, uncompared } from "./refetch.js";
 import { atAuthority, type Reign } from "./term-view.js";
@@ -25,18 +25,23 @@ export async function writeRecords(
   writes: readonly RecordWrite[],
   operation: Operation,
 ): Promise<Written[]> {
-  const { result } = await atAuthority(
+  const result = await atAuthority(
     context,
     operation,
-    `A write to ${collection.name}`,
+    () => `A write to ${collection.name}`,
     async (guard, present, timeoutMs) => {
-      const results = await decide(context, collection, writes, operation, guard, present, timeoutMs);
+      const first = await guard.hot.writeRecords(collection, present.term, writes, timeoutMs);
+      if (first.fenced) return "fenced";
+      const results = first.results.some(({ kind }) => kind === "suspect")
+        ? await decideAgain(context, collection, writes, first.results, operation, guard, present, timeoutMs)
+        : first.results;
       if (results === "fenced") return "fenced";
-      const messages = results.flatMap((one, i) =>
-        one.kind === "written" || one.kind === "repeated"
-          ? [{ id: (writes[i] as RecordWrite).id, state: one.state }]
-          : [],
-      );
+      const messages: Message<RecordState>[] = [];
+      for (let i = 0; i < results.length; i++) {
+        const one = results[i] as RecordWriteResult;
+        if (one.kind === "written" || one.kind === "repeated")
+          messages.push({ id: (writes[i] as RecordWrite).id, state: one.state });
+      }
       if ((await mirrorRecords(context, collection, present, messages, operation)) === "told") return results;
       operation.uncertain = true;
       return "fenced";
@@ -53,27 +58,25 @@ export async function writeRecords(
   return result as Written[];
 }
 
-/** The authority's step; where it lost its memory, what the other store has of these records comes first. */
-async function decide(
+/** The authority lost its memory: what the other store has of the suspects comes first. */
+async function decideAgain(
   context: EngineContext,
   collection: RecordCollection,
   writes: readonly RecordWrite[],
+  first: readonly RecordWriteResult[],
   operation: Operation,
   guard: Guard,
   present: Reign,
   timeoutMs: number,
 ): Promise<RecordWriteResult[] | "fenced"> {
-  const first = await guard.attempt((store) => store.writeRecords(collection, present.term, writes), timeoutMs);
-  if (first.fenced) return "fenced";
-  const suspects = writes.filter((_, i) => first.results[i]?.kind === "suspect").map((write) => write.id);
-  if (suspects.length === 0) return first.results;
+  const suspects = writes.filter((_, i) => first[i]?.kind === "suspect").map((write) => write.id);
   const fence = { term: present.term, role: "authority", complete: false } as const;
   const fetched = await fetchMissing(context, collection, suspects, operation, { store: present.authority, fence });
   if (fetched instanceof Error) throw uncompared(fetched);
   const compared = writes.map((write) => (suspects.includes(write.id) ? { ...write, compared: true } : write));
   // The fetching took its part of the time.
   const leftMs = Math.max(1, Math.min(operation.remaining, timeoutMs));
-  const second = await guard.attempt((store) => store.writeRecords(collection, present.term, compared), leftMs);
+  const second = await guard.hot.writeRecords(collection, present.term, compared, leftMs);
   return second.fenced ? "fenced" : second.results;
 }
 

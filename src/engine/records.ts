@@ -6,9 +6,9 @@ import type { Comparison } from "./comparison.js";
 import type { EngineContext } from "./context.js";
 import type { BoundRecords } from "./define-records.js";
 import { findByIndex } from "./index-lookup.js";
-import { mapHit, orCancelled, type ReadOutcome, readCancelled } from "./outcome.js";
+import { firstOrCancelled, mapHit, orCancelled, type ReadOutcome, readCancelled } from "./outcome.js";
 import { type CreateOptions, checkId, toMoment, type UpdateOptions, type WriteOptions } from "./record-inputs.js";
-import { readRecords } from "./record-reader.js";
+import { readRecords, readValue } from "./record-reader.js";
 import { type Changed, changeRecord, readAuthorityWithin, writeRecords } from "./record-writer.js";
 
 export class Records<T> {
@@ -28,7 +28,17 @@ export class Records<T> {
 
   /** The value, or null if there is none. @throws AuthorityUnavailableError when that can't be known */
   async get(id: string, options?: CallOptions): Promise<T | null> {
-    return valueOrThrow(await this.read(id, options));
+    checkId(id);
+    const { inFlight, deadlines } = this.#context;
+    const operation = inFlight.begin(options, deadlines.read);
+    try {
+      const read = readValue(this.#context, this.#collection, id, operation);
+      const outcome = await (operation.cancel ? firstOrCancelled(operation, read) : read);
+      if (this.#comparison.isOn) this.#comparison.sample(this.#collection, [id], [outcome]);
+      return outcome.kind === "hit" ? this.#collection.decode(id, outcome.value) : valueOrThrow(outcome);
+    } finally {
+      inFlight.end();
+    }
   }
 
   /** The value with its outcome: hit, miss or error, from which store, fallback or not. Never throws for an unreachable store. */
@@ -66,7 +76,17 @@ export class Records<T> {
 
   /** Writes the value whatever stands. */
   async put(id: string, value: T, options?: WriteOptions): Promise<void> {
-    await this.putMany([{ id, value, expiresAt: options?.expiresAt }], options);
+    this.#checkWritable(id);
+    const bytes = this.#collection.encode(id, value);
+    const expiresAt = toMoment(options?.expiresAt) ?? null;
+    const { inFlight, deadlines } = this.#context;
+    const operation = inFlight.begin(options, deadlines.write);
+    try {
+      const write = { id, bytes, expiresAt, operationId: operation.id };
+      await writeRecords(this.#context, this.#collection, [write], operation);
+    } finally {
+      inFlight.end();
+    }
   }
 
   /** Writes several records in one step of the authority: all of them or none. */

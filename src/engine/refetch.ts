@@ -1,11 +1,12 @@
 /** Fetches from the other store what an incomplete authority lacks or can't vouch for, and puts it back. */
 import { FencedError } from "../errors.js";
 import type { CounterCollection, RecordCollection } from "../stores/collection.js";
-import { describe } from "../stores/guard.js";
+import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type RecordState, type StoreName } from "../stores/state.js";
-import type { Fence, HeldCounter, HeldRecord } from "../stores/store.js";
+import type { ApplyResult, Fence, Fenced, HeldCounter, HeldRecord, Store } from "../stores/store.js";
 import { type EngineContext, guardOf } from "./context.js";
+import { PRIMARY_SHARE } from "./fallback.js";
 
 export interface Incomplete {
   readonly store: StoreName;
@@ -33,7 +34,10 @@ export function newerOf(mine: HeldRecord, theirs: HeldRecord): HeldRecord {
   return theirs.stamp > mine.stamp ? theirs : mine;
 }
 
-/** What the other store holds of these records, put back into the incomplete authority under the term of the read. */
+/**
+ * What the other store holds of these records, put back into the incomplete authority under the term of the read. A `FencedError`:
+ * the authority is to be asked anew; another error: the other store can't be asked.
+ */
 export async function fetchMissing(
   context: EngineContext,
   collection: RecordCollection,
@@ -54,11 +58,10 @@ export async function fetchMissing(
       return state ? [{ id, state }] : [];
     });
     if (states.length > 0 && !incomplete.fence.complete) {
-      const back = await authority.attempt(
-        (store) => store.applyRecords(collection, incomplete.fence.term, states),
-        Math.max(1, operation.remaining),
+      const failed = await putBack(authority, operation, (store) =>
+        store.applyRecords(collection, incomplete.fence.term, states),
       );
-      if (back.fenced) return new FencedError("The term moved while a record was put back.");
+      if (failed) return failed;
     }
     return new Map(ids.map((id, i) => [id, held[i] as HeldRecord]));
   } catch (error) {
@@ -86,16 +89,29 @@ export async function refillCounters(
       const one = held[i] as HeldCounter;
       return one.kind === "value" ? [{ id, state: one }] : [];
     });
-    if (states.length > 0) {
-      const back = await authority.attempt(
-        (store) => store.applyCounters(collection, incomplete.fence.term, states),
-        Math.max(1, operation.remaining),
-      );
-      if (back.fenced) return new FencedError("The term moved while a counter was refilled.");
-    }
-    return null;
+    if (states.length === 0) return null;
+    return await putBack(authority, operation, (store) =>
+      store.applyCounters(collection, incomplete.fence.term, states),
+    );
   } catch (error) {
     return error as Error;
+  }
+}
+
+/**
+ * The authority's own step. Where its reign ended, or it went away meanwhile, nothing that it said before can be built on: its
+ * failure isn't the other store's, which has told all it knows.
+ */
+async function putBack(
+  authority: Guard,
+  operation: Operation,
+  apply: (store: Store) => Promise<Fenced<ApplyResult>>,
+): Promise<FencedError | null> {
+  try {
+    const back = await authority.attempt(apply, Math.max(1, operation.remaining * PRIMARY_SHARE));
+    return back.fenced ? new FencedError("The term moved while something was put back.") : null;
+  } catch (cause) {
+    return new FencedError(`The authority didn't take what was put back (${describe(cause)}).`, { cause });
   }
 }
 

@@ -19,7 +19,7 @@ export interface SendOptions {
 }
 
 export interface Sent {
-  readonly messages: readonly { readonly id: string; readonly state: { readonly stamp: number } }[];
+  readonly messages: readonly { readonly id: string; readonly state: RecordState | CounterState }[];
   readonly reply: Fenced<ApplyResult>;
   /** Nothing stands there and nothing is known of it. */
   readonly gone: readonly LogEntry[];
@@ -76,9 +76,7 @@ async function sendRecords(
     else if (one.kind === "unreadable") unreadable.push({ entry, reason: one.reason });
   }
   const reply =
-    messages.length > 0
-      ? await to.attempt((store) => store.applyRecords(collection, options.term, messages), CALL_MS)
-      : NOTHING_SENT;
+    messages.length > 0 ? await to.hot.applyRecords(collection, options.term, messages, CALL_MS) : NOTHING_SENT;
   return { messages, reply, gone, unreadable };
 }
 
@@ -105,8 +103,6 @@ async function sendCounters(
     else gone.push(entry);
   }
   const reply =
-    messages.length > 0
-      ? await to.attempt((store) => store.applyCounters(collection, options.term, messages), CALL_MS)
-      : NOTHING_SENT;
+    messages.length > 0 ? await to.hot.applyCounters(collection, options.term, messages, CALL_MS) : NOTHING_SENT;
   return { messages, reply, gone, unreadable };
 }

@@ -1,7 +1,8 @@
 /** What this process believes about the present term, and how it finds out. The stores' fences have the last word. */
 import { FencedError } from "../errors.js";
-import { describe, Guard } from "../stores/guard.js";
+import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
+import { retried } from "../stores/retry.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import type { Fence } from "../stores/store.js";
 import { within } from "../stores/within.js";
@@ -116,36 +117,43 @@ function show(fence: Fence | null | undefined): string {
 /** Nothing was done. */
 const tooLate = () => new FencedError("The deadline passed while the authority was looked for.");
 
+type TermContext = { readonly redis: Guard | null; readonly postgres: Guard; readonly term: TermView };
+
+/** One try of the authority's step, within `timeoutMs`; `fenced`: that reign has ended, and nothing is kept of the try. */
+type Step<T> = (guard: Guard, reign: Reign, timeoutMs: number) => Promise<T | "fenced">;
+
 /** Runs one authority step under the present term, again under the next one if a fence refuses it, until the deadline. */
-export async function atAuthority<T>(
-  context: { readonly redis: Guard | null; readonly postgres: Guard; readonly term: TermView },
+export function atAuthority<T>(
+  context: TermContext,
   operation: Operation,
-  what: string,
-  step: (guard: Guard, reign: Reign, timeoutMs: number) => Promise<T | "fenced">,
-): Promise<{ result: T; reign: Reign }> {
-  return Guard.retry(operation, what, async () => {
-    // A refusal by a fence costs nothing, so the next term is tried at once before backing off.
-    for (let tries = 0; tries < 3; tries++) {
-      // A look at the fences may take longer than the operation has; nothing was done then.
-      const reign =
-        context.term.reign ??
-        (await operation.orCancelled(within(operation.remaining, context.term.require(), tooLate), tooLate));
-      const guard = reign.authority === "redis" ? context.redis : context.postgres;
-      if (!guard) throw new FencedError("Redis is the authority, but this process has no connection to it.");
-      try {
-        operation.sending = true;
-        const result = await step(guard, reign, Math.max(1, Math.min(operation.remaining, ATTEMPT_MS)));
-        if (result !== "fenced") return { result, reign };
-        operation.sending = false;
-      } catch (error) {
-        // The authority may have moved while it was out of reach.
-        void context.term.refresh().catch(() => describe(error));
-        throw error;
-      }
-      context.term.contradicted();
+  what: () => string,
+  step: Step<T>,
+): Promise<T> {
+  return retried(operation, what, () => underTerm(context, operation, what, step));
+}
+
+async function underTerm<T>(context: TermContext, operation: Operation, what: () => string, step: Step<T>): Promise<T> {
+  // A refusal by a fence costs nothing, so the next term is tried at once before backing off.
+  for (let tries = 0; tries < 3; tries++) {
+    // A look at the fences may take longer than the operation has; nothing was done then.
+    const reign =
+      context.term.reign ??
+      (await operation.orCancelled(within(operation.remaining, context.term.require(), tooLate), tooLate));
+    const guard = reign.authority === "redis" ? context.redis : context.postgres;
+    if (!guard) throw new FencedError("Redis is the authority, but this process has no connection to it.");
+    try {
+      operation.sending = true;
+      const result = await step(guard, reign, Math.max(1, Math.min(operation.remaining, ATTEMPT_MS)));
+      if (result !== "fenced") return result;
+      operation.sending = false;
+    } catch (error) {
+      // The authority may have moved while it was out of reach.
+      void context.term.refresh().catch(() => describe(error));
+      throw error;
     }
-    throw new FencedError(`${what} met a fence again and again. Retry it.`);
-  });
+    context.term.contradicted();
+  }
+  throw new FencedError(`${what()} met a fence again and again. Retry it.`);
 }
 
 /** How long one attempt may take before the next, with the same operation id, is made. */

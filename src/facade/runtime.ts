@@ -59,8 +59,8 @@ export class Runtime {
   private constructor(options: ResolvedOptions, identity: Identity, redis: RedisStore | null, postgres: PostgresStore) {
     this.#options = options;
     this.#identity = identity;
-    this.#redis = redis && new Guard<RedisSide>(redis);
-    this.#postgresGuard = new Guard(postgres);
+    this.#redis = redis && new Guard<RedisSide>(redis, { coalesce: options.coalesce });
+    this.#postgresGuard = new Guard(postgres, { coalesce: options.coalesce });
     this.#evidence = new ControlRecords(postgres.sql);
     this.#term = new TermView(
       () => this.#redis,
@@ -108,7 +108,6 @@ export class Runtime {
       postgres: options.postgres,
       logLimit: options.logLimit,
       max: options.poolSize,
-      coalesce: options.coalesce,
     });
     let redis: RedisStore | null = null;
     try {
@@ -244,6 +243,6 @@ export class Runtime {
 }
 
 /** Null: none is configured. */
-async function connectRedis({ redis, logLimit, coalesce }: ResolvedOptions): Promise<RedisStore | null> {
-  return redis ? RedisStore.connect({ redis, logLimit, coalesce }) : null;
+async function connectRedis({ redis, logLimit }: ResolvedOptions): Promise<RedisStore | null> {
+  return redis ? RedisStore.connect({ redis, logLimit }) : null;
 }

@@ -31,8 +31,19 @@ const PACKAGE_FOLDER = fileURLToPath(new URL("../../migrations/", import.meta.ur
 const LOCK = "SELECT pg_advisory_xact_lock(1685549940, 2)";
 const LOST_RACE = "DWM01";
 
-/** The migrations in their order. */
-export async function readMigrations(folder = PACKAGE_FOLDER): Promise<Migration[]> {
+let own: Promise<Migration[]> | undefined;
+
+/** The migrations in their order. A process reads the package's own once. */
+export function readMigrations(folder = PACKAGE_FOLDER): Promise<Migration[]> {
+  if (folder !== PACKAGE_FOLDER) return readFolder(folder);
+  own ??= readFolder(folder).catch((error: unknown) => {
+    own = undefined;
+    throw error;
+  });
+  return own;
+}
+
+async function readFolder(folder: string): Promise<Migration[]> {
   const journal = JSON.parse(await readFile(`${folder}/meta/_journal.json`, "utf8")) as {
     entries: { idx: number; tag: string }[];
   };

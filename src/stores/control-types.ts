@@ -4,6 +4,8 @@ import type { Stamp } from "./state.js";
 export interface LogEntry {
   readonly id: string;
   readonly stamp: Stamp;
+  /** What is known to stand under this stamp is no tombstone, so that no retention begins. @default not known */
+  readonly live?: boolean;
 }
 
 export interface LogStatus {

@@ -1,4 +1,4 @@
-/** The one place where a store call gets its deadline, its retries and its circuit breaker. */
+/** The one place where a store call gets its deadline and its circuit breaker. */
 import {
   BrokenCircuitError,
   type CircuitBreakerPolicy,
@@ -7,11 +7,9 @@ import {
   circuitBreaker,
   handleWhen,
 } from "cockatiel";
-import pRetry from "p-retry";
-import { AuthorityUnavailableError, DeadlineExceededError, FencedError, OutcomeUnknownError } from "../errors.js";
-import type { Operation } from "./operation.js";
+import { coalesced, type TimedCalls, uncoalesced } from "./coalescing/coalesced.js";
 import type { Store } from "./store.js";
-import { isOutage, isTransient, provesNothingDone, StoreTimeoutError } from "./transient-errors.js";
+import { isOutage, StoreTimeoutError } from "./transient-errors.js";
 import { within } from "./within.js";
 
 export interface GuardOptions {
@@ -19,6 +17,8 @@ export interface GuardOptions {
   readonly failures?: number;
   /** Milliseconds between the probes by which an open circuit finds that the store is back. @default 250 */
   readonly probeEveryMs?: number;
+  /** Gathers the hot calls that are under way at once into few round trips. @default false */
+  readonly coalesce?: boolean;
 }
 
 /** How long a probe may take. Milliseconds. */
@@ -26,6 +26,8 @@ const PROBE_MS = 1000;
 
 export class Guard<S extends Store = Store> {
   readonly store: S;
+  /** The calls that every operation makes. The circuit sees each round trip once, however many calls share it. */
+  readonly hot: TimedCalls;
   readonly #breaker: CircuitBreakerPolicy;
 
   readonly #probeEveryMs: number;
@@ -40,6 +42,8 @@ export class Guard<S extends Store = Store> {
       { halfOpenAfter: 0, breaker: new ConsecutiveBreaker(options.failures ?? 5) },
     );
     this.#breaker.onBreak(() => this.#probeLater());
+    const attempt = <T>(call: (store: Store) => Promise<T>, timeoutMs: number) => this.attempt(call, timeoutMs);
+    this.hot = options.coalesce ? coalesced(attempt, store.sameIdTwice ?? false) : uncoalesced(attempt);
   }
 
   get circuit(): "closed" | "open" | "half-open" {
@@ -86,63 +90,6 @@ export class Guard<S extends Store = Store> {
         });
     }, this.#probeEveryMs);
     this.#prober.unref();
-  }
-
-  /**
-   * Repeats `call` until it succeeds, fails for good, or the operation's deadline passes.
-   * @throws OutcomeUnknownError if an attempt may have been carried out and its answer was lost
-   * @throws AuthorityUnavailableError if certainly nothing was done
-   */
-  static async retry<T>(operation: Operation, what: string, call: () => Promise<T>): Promise<T> {
-    let mayBeDone = false;
-    let last: unknown;
-    // p-retry looks at the signal once more after a success: what was done is not to be called undone then.
-    let done: { readonly value: T } | undefined;
-    const attempt = async () => {
-      if (operation.expired) throw new StoreTimeoutError("the deadline passed before the next attempt");
-      try {
-        const value = await call();
-        done = { value };
-        return value;
-      } catch (error) {
-        last = error;
-        if (operation.sending && !(error instanceof FencedError) && !provesNothingDone(error)) mayBeDone = true;
-        throw error;
-      } finally {
-        operation.sending = false;
-      }
-    };
-    try {
-      return await pRetry(attempt, {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: 15,
-        maxTimeout: 200,
-        factor: 2,
-        randomize: true,
-        ...(operation.cancel ? { signal: operation.cancel } : {}),
-        shouldRetry: ({ error }) => (error instanceof FencedError || isTransient(error)) && !operation.expired,
-      });
-    } catch (error) {
-      if (done) return done.value;
-      // The caller cancelled while an attempt was under way.
-      if (operation.sending || operation.uncertain) mayBeDone = true;
-      if (!operation.expired && !operation.cancelled) throw error;
-      const options = { cause: last ?? error, operationId: operation.id };
-      if (mayBeDone) {
-        throw new OutcomeUnknownError(
-          `${what} was sent but not answered in time, so whether it was applied is unknown. Repeat it with operationId "${operation.id}": it is applied at most once.`,
-          options,
-        );
-      }
-      if (operation.cancelled)
-        throw new DeadlineExceededError(`${what} was cancelled by its signal; nothing was applied.`, options);
-      if (last === undefined)
-        throw new DeadlineExceededError(`${what} found no time before its deadline; nothing was applied.`, options);
-      throw new AuthorityUnavailableError(
-        `${what} could not reach the authority before its deadline; nothing was applied. Retry it when the store is back. (${describe(last)})`,
-        options,
-      );
-    }
   }
 }
 

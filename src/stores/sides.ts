@@ -17,6 +17,9 @@ export interface LastFence {
   readonly role: Fence["role"];
 }
 
+/** The task of filling Redis from Postgres. */
+export const REFILL = "refill";
+
 export interface RedisSide extends Store {
   readonly name: "redis";
   /** What became of the memory that the fence speaks for: `all`, the fence is gone too; `some`, another server's run wrote it. */
@@ -24,7 +27,7 @@ export interface RedisSide extends Store {
   /**
    * Sets the fence to exactly this, for the server's present run, only where none is, where another run's fence or a lower term
    * stands, or the same term that wasn't agreed. Where none is, nothing survived at all, and a value without a companion came after
-   * the loss: the fence remembers that until all is complete. Returns what stands afterwards.
+   * the loss: the fence remembers that until all is complete. Whoever has the task `REFILL` loses it. Returns what stands afterwards.
    */
   claimMemory(claim: MemoryClaim): Promise<Fence>;
   /** The fence that stands, whoever's run wrote it; null without one. */
@@ -36,12 +39,17 @@ export interface RedisSide extends Store {
   ): Promise<void>;
   /** From now on an index lookup that finds nothing means that there is nothing. */
   setIndexed(collection: RecordCollection): Promise<void>;
-  /** Marks all complete if the fence is still in `term`. False: it isn't. */
-  setCompleteInTerm(term: number): Promise<boolean>;
+  /**
+   * Marks all complete if the fence is still in `term` and `refiller` still has the task `REFILL`: no memory was lost since he took it.
+   * False: it isn't so.
+   */
+  setCompleteInTerm(term: number, refiller: string): Promise<boolean>;
   /** Whether nothing but the library's own keys stands in the database. */
   isEmpty(): Promise<boolean>;
   /** Takes a task that one process at a time should do; renewed by calling again with the same owner. */
   claimTask(task: string, owner: string, ttlMs: number): Promise<boolean>;
+  /** Renews a task, but never takes one: false if it went to another owner, was over, or went with Redis's memory. With 0 ms it ends. */
+  renewTask(task: string, owner: string, ttlMs: number): Promise<boolean>;
 }
 
 export interface PostgresSide extends Store {

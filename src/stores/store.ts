@@ -3,7 +3,7 @@
  *
  * Every method is one atomic step in its store. Methods never retry and never wait for another store; they reject with
  * the driver's own error, which `transient-errors.ts` classifies. Results are parallel to their inputs, and the ids of one
- * call are distinct.
+ * call are distinct (but see `sameIdTwice`).
  */
 import type { Collection, CounterCollection, RecordCollection } from "./collection.js";
 import type { Lease, LogEntry, LogStatus, Page } from "./control-types.js";
@@ -119,7 +119,17 @@ export type Fenced<T> =
 
 export interface Store {
   readonly name: StoreName;
+  /** One step may change one id more than once, in order. @default false: the ids of one call are distinct */
+  readonly sameIdTwice?: boolean;
 
+  /**
+   * Reads live values and nothing that is known of them, in one round trip: null where nothing live stands, undefined where only
+   * `readRecords` can tell. The hottest call.
+   */
+  readValues(
+    collection: RecordCollection,
+    ids: readonly string[],
+  ): Promise<{ fence: Fence | null; values: (Buffer | null | undefined)[] }>;
   /** Reads records and the fence in one step. `fence` is null when the store has none. Hot path: no script, one round trip. */
   readRecords(
     collection: RecordCollection,

@@ -4,46 +4,102 @@ import { isNewer, mergeCounters } from "../state.js";
 import type { ApplyResult, CounterAdd, Fence, Fenced, RecordWrite, Store } from "../store.js";
 import { Batcher, type Joining } from "./batcher.js";
 
-/** The calls that every operation makes. */
-export type HotCalls = Pick<
-  Store,
-  "readRecords" | "writeRecords" | "applyRecords" | "readCounters" | "addToCounters" | "applyCounters"
->;
-
-export interface CoalescingOptions {
-  /** Whether one step of the store may change one id more than once. */
-  readonly sameIdTwice: boolean;
+/** The calls that every operation makes, each with the milliseconds that it waits for its answer. */
+export interface TimedCalls {
+  readValues(collection: RecordCollection, ids: readonly string[], timeoutMs: number): ReturnType<Store["readValues"]>;
+  readRecords(
+    collection: RecordCollection,
+    ids: readonly string[],
+    timeoutMs: number,
+  ): ReturnType<Store["readRecords"]>;
+  writeRecords(
+    collection: RecordCollection,
+    term: number,
+    writes: readonly RecordWrite[],
+    timeoutMs: number,
+  ): ReturnType<Store["writeRecords"]>;
+  applyRecords(
+    collection: RecordCollection,
+    term: number,
+    states: Parameters<Store["applyRecords"]>[2],
+    timeoutMs: number,
+  ): ReturnType<Store["applyRecords"]>;
+  readCounters(
+    collection: CounterCollection,
+    ids: readonly string[],
+    timeoutMs: number,
+  ): ReturnType<Store["readCounters"]>;
+  addToCounters(
+    collection: CounterCollection,
+    term: number,
+    adds: readonly CounterAdd[],
+    timeoutMs: number,
+  ): ReturnType<Store["addToCounters"]>;
+  applyCounters(
+    collection: CounterCollection,
+    term: number,
+    states: Parameters<Store["applyCounters"]>[2],
+    timeoutMs: number,
+  ): ReturnType<Store["applyCounters"]>;
 }
 
-/** A store's hot calls with those that are under way at once gathered into one. Same port, same promises. */
-export function coalesced(store: HotCalls, { sameIdTwice }: CoalescingOptions): HotCalls {
+/** Makes one call of the store; it settles after `timeoutMs` at the latest. */
+export type Attempt = <T>(call: (store: Store) => Promise<T>, timeoutMs: number) => Promise<T>;
+
+/** Each call by itself. */
+export function uncoalesced(attempt: Attempt): TimedCalls {
+  return {
+    readValues: (collection, ids, ms) => attempt((store) => store.readValues(collection, ids), ms),
+    readRecords: (collection, ids, ms) => attempt((store) => store.readRecords(collection, ids), ms),
+    writeRecords: (collection, term, items, ms) => attempt((store) => store.writeRecords(collection, term, items), ms),
+    applyRecords: (collection, term, items, ms) => attempt((store) => store.applyRecords(collection, term, items), ms),
+    readCounters: (collection, ids, ms) => attempt((store) => store.readCounters(collection, ids), ms),
+    addToCounters: (collection, term, items, ms) =>
+      attempt((store) => store.addToCounters(collection, term, items), ms),
+    applyCounters: (collection, term, items, ms) =>
+      attempt((store) => store.applyCounters(collection, term, items), ms),
+  };
+}
+
+/**
+ * The same with those that are under way at once gathered into one.
+ * @param sameIdTwice whether one step of the store may change one id more than once
+ */
+export function coalesced(attempt: Attempt, sameIdTwice: boolean): TimedCalls {
+  const single = uncoalesced(attempt);
   const same = sameIdTwice ? "twice" : "later";
+  const values = new Batchers<RecordCollection, string, Values>((collection) => ({
+    idOf: (id) => id,
+    same: (first) => first,
+    part: ({ fence, values }, _ids, _sent, places) => ({ fence, values: places.map((place) => values[place]) }),
+    send: (ids, ms) => single.readValues(collection, ids, ms),
+  }));
   const reads = new Batchers<RecordCollection, string, Held<unknown>>((collection) => ({
     ...readJoining,
-    send: (ids) => store.readRecords(collection, ids),
+    send: (ids, ms) => single.readRecords(collection, ids, ms),
   }));
   const counterReads = new Batchers<CounterCollection, string, Held<unknown>>((collection) => ({
     ...readJoining,
-    send: (ids) => store.readCounters(collection, ids),
+    send: (ids, ms) => single.readCounters(collection, ids, ms),
   }));
   const writes = new Batchers<RecordCollection, RecordWrite, Fenced<unknown>>((collection, term) => ({
     idOf: ({ id }) => id,
     same,
     part: ownResults,
-    send: (items) => store.writeRecords(collection, term, items),
+    send: (items, ms) => single.writeRecords(collection, term, items, ms),
   }));
   const adds = new Batchers<CounterCollection, CounterAdd, Fenced<unknown>>((collection, term) => ({
     idOf: ({ id }) => id,
     same,
     part: ownResults,
-    send: (items) => store.addToCounters(collection, term, items),
+    send: (items, ms) => single.addToCounters(collection, term, items, ms),
   }));
   const states = new Batchers<RecordCollection, Message<{ readonly stamp: number }>, Fenced<ApplyResult>>(
     (collection, term) => ({
       idOf: ({ id }) => id,
       same: (first, second) => (isNewer(second.state.stamp, first.state.stamp) ? second : first),
       part: resultsOfJoined,
-      send: (items) => store.applyRecords(collection, term, items as never),
+      send: (items, ms) => single.applyRecords(collection, term, items as never, ms),
     }),
   );
   const counterStates = new Batchers<
@@ -54,17 +110,23 @@ export function coalesced(store: HotCalls, { sameIdTwice }: CoalescingOptions): 
     idOf: ({ id }) => id,
     same: (first, second) => ({ id: first.id, state: mergeCounters(first.state, second.state) }),
     part: resultsOfJoined,
-    send: (items) => store.applyCounters(collection, term, items),
+    send: (items, ms) => single.applyCounters(collection, term, items, ms),
   }));
   return {
-    readRecords: (collection, ids) => reads.run(collection, 0, ids) as ReturnType<Store["readRecords"]>,
-    readCounters: (collection, ids) => counterReads.run(collection, 0, ids) as ReturnType<Store["readCounters"]>,
-    writeRecords: (collection, term, items) => writes.run(collection, term, items) as ReturnType<Store["writeRecords"]>,
-    addToCounters: (collection, term, items) => adds.run(collection, term, items) as ReturnType<Store["addToCounters"]>,
-    applyRecords: (collection, term, items) => states.run(collection, term, items),
-    applyCounters: (collection, term, items) => counterStates.run(collection, term, items),
+    readValues: (collection, ids, ms) => values.run(collection, 0, ids, ms),
+    readRecords: (collection, ids, ms) => reads.run(collection, 0, ids, ms) as ReturnType<Store["readRecords"]>,
+    readCounters: (collection, ids, ms) =>
+      counterReads.run(collection, 0, ids, ms) as ReturnType<Store["readCounters"]>,
+    writeRecords: (collection, term, items, ms) =>
+      writes.run(collection, term, items, ms) as ReturnType<Store["writeRecords"]>,
+    addToCounters: (collection, term, items, ms) =>
+      adds.run(collection, term, items, ms) as ReturnType<Store["addToCounters"]>,
+    applyRecords: (collection, term, items, ms) => states.run(collection, term, items, ms),
+    applyCounters: (collection, term, items, ms) => counterStates.run(collection, term, items, ms),
   };
 }
+
+type Values = Awaited<ReturnType<Store["readValues"]>>;
 
 interface Held<H> {
   readonly fence: Fence | null;
@@ -130,7 +192,7 @@ class Batchers<C extends object, Item, Reply> {
     this.#joining = joining;
   }
 
-  run(collection: C, term: number, items: readonly Item[]): Promise<Reply> {
+  run(collection: C, term: number, items: readonly Item[], timeoutMs: number): Promise<Reply> {
     const byTerm = this.#byCollection.get(collection) ?? new Map<number, Batcher<Item, Reply>>();
     this.#byCollection.set(collection, byTerm);
     const batcher = byTerm.get(term) ?? new Batcher(this.#joining(collection, term));
@@ -139,6 +201,6 @@ class Batchers<C extends object, Item, Reply> {
       for (const [old, one] of byTerm) if (one.isIdle) byTerm.delete(old);
       byTerm.set(term, batcher);
     }
-    return batcher.run(items);
+    return batcher.run(items, timeoutMs);
   }
 }

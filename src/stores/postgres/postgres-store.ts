@@ -1,6 +1,5 @@
 /** Postgres as one of the two stores: rows with versioned states, repair log, fence and leases. A table of contents; the work is in the files beside it. */
 import type { Sql } from "postgres";
-import { coalesced, type HotCalls } from "../coalescing/coalesced.js";
 import type { Collection, CounterCollection, RecordCollection } from "../collection.js";
 import type { PostgresSide } from "../sides.js";
 import type {
@@ -21,6 +20,7 @@ import type {
 import { type ConnectionOptions, PostgresConnection, type PostgresInput } from "./connection.js";
 import type { PostgresContext } from "./context.js";
 import * as counters from "./counter-operations.js";
+import { insertBareCounters, insertBareRecords } from "./insert-bare.js";
 import { LogBound } from "./log-bound.js";
 import * as records from "./record-operations.js";
 import * as fences from "./statements/fence.js";
@@ -34,33 +34,19 @@ export interface PostgresStoreOptions extends ConnectionOptions {
   readonly postgres: PostgresInput;
   /** Entries a collection's repair log holds before it becomes one mark. @default 1_000_000 */
   readonly logLimit?: number;
-  /** Gathers calls that are under way at once into few round trips. @default true */
-  readonly coalesce?: boolean;
 }
 
 export class PostgresStore implements PostgresSide {
   readonly name = "postgres";
   readonly #context: PostgresContext;
-  readonly #hot: HotCalls;
   readonly #options: PostgresStoreOptions;
 
   /** Connects at the first call. An unreachable server is no error here: calls fail until it answers. */
   constructor(given: PostgresStoreOptions) {
-    const { postgres, logLimit = 1_000_000, coalesce = true, ...options } = given;
+    const { postgres, logLimit = 1_000_000, ...options } = given;
     this.#options = given;
     const connection = new PostgresConnection(postgres, options);
-    const context = { connection, logBound: new LogBound(connection, logLimit) };
-    const hot: HotCalls = {
-      readRecords: (...call) => records.readRecords(context, ...call),
-      writeRecords: (...call) => records.writeRecords(context, ...call),
-      applyRecords: (...call) => records.applyRecords(context, ...call),
-      readCounters: (...call) => counters.readCounters(context, ...call),
-      addToCounters: (...call) => counters.addToCounters(context, ...call),
-      applyCounters: (...call) => counters.applyCounters(context, ...call),
-    };
-    this.#context = context;
-    // A statement changes a row once at most.
-    this.#hot = coalesce ? coalesced(hot, { sameIdTwice: false }) : hot;
+    this.#context = { connection, logBound: new LogBound(connection, logLimit) };
   }
 
   /** As the Redis store is made, which has something to wait for. */
@@ -68,11 +54,14 @@ export class PostgresStore implements PostgresSide {
     return new PostgresStore(options);
   }
 
+  readValues(collection: RecordCollection, ids: readonly string[]) {
+    return records.readValues(this.#context, collection, ids);
+  }
   readRecords(
     collection: RecordCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldRecord[] }> {
-    return this.#hot.readRecords(collection, ids);
+    return records.readRecords(this.#context, collection, ids);
   }
   /** Nobody bypasses the library here, so there is nothing to adopt. */
   inspectRecords(
@@ -86,14 +75,17 @@ export class PostgresStore implements PostgresSide {
     term: number,
     writes: readonly RecordWrite[],
   ): Promise<Fenced<RecordWriteResult>> {
-    return this.#hot.writeRecords(collection, term, writes);
+    return records.writeRecords(this.#context, collection, term, writes);
   }
   applyRecords(
     collection: RecordCollection,
     term: number,
     states: readonly records.StateOf[],
   ): Promise<Fenced<ApplyResult>> {
-    return this.#hot.applyRecords(collection, term, states);
+    return (
+      insertBareRecords(this.#context, collection, term, states) ??
+      records.applyRecords(this.#context, collection, term, states)
+    );
   }
   findByIndex(
     collection: RecordCollection,
@@ -107,7 +99,7 @@ export class PostgresStore implements PostgresSide {
     collection: CounterCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldCounter[] }> {
-    return this.#hot.readCounters(collection, ids);
+    return counters.readCounters(this.#context, collection, ids);
   }
   inspectCounters(
     collection: CounterCollection,
@@ -120,14 +112,17 @@ export class PostgresStore implements PostgresSide {
     term: number,
     adds: readonly CounterAdd[],
   ): Promise<Fenced<CounterAddResult>> {
-    return this.#hot.addToCounters(collection, term, adds);
+    return counters.addToCounters(this.#context, collection, term, adds);
   }
   applyCounters(
     collection: CounterCollection,
     term: number,
     states: readonly counters.StateOf[],
   ): Promise<Fenced<ApplyResult>> {
-    return this.#hot.applyCounters(collection, term, states);
+    return (
+      insertBareCounters(this.#context, collection, term, states) ??
+      counters.applyCounters(this.#context, collection, term, states)
+    );
   }
 
   readLog(collection: Collection, limit: number): Promise<LogEntry[]> {

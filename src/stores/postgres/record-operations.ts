@@ -8,7 +8,7 @@ import { gated, mirrorStep } from "./mirror-step.js";
 import { APPLIED, applyRecordsStatement, type PreparedState } from "./statements/apply-records.js";
 import { numberOrNull } from "./statements/moments.js";
 import { PAGED, pageRows } from "./statements/page-rows.js";
-import { ROW_AT, readAgain, readRows } from "./statements/read-rows.js";
+import { ROW_AT, readAgain, readLiveValues, readRows } from "./statements/read-rows.js";
 import { heldRecord, recordState } from "./statements/record-row.js";
 import { type PreparedWrite, WRITTEN, writeRecordsStatement } from "./statements/write-records.js";
 import { type Cell, rowCells, tableLayout } from "./table-layout.js";
@@ -16,6 +16,10 @@ import { type Cell, rowCells, tableLayout } from "./table-layout.js";
 export interface StateOf {
   readonly id: string;
   readonly state: RecordState;
+}
+
+export function readValues({ connection }: PostgresContext, collection: RecordCollection, ids: readonly string[]) {
+  return readLiveValues(connection, collection, ids);
 }
 
 export async function readRecords(

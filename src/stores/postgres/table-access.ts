@@ -67,18 +67,27 @@ export async function readTableAccess(sql: Sql, collections: readonly Collection
   });
 }
 
-/** Two roles to copy: one that backends and the tool use, and one that changes the schema, used by `migrate-schema` alone. */
+/**
+ * Three roles to copy: one that backends use, one for the operator's commands, and one that changes the schema, used by
+ * `migrate-schema` and `restore` alone.
+ */
 export function leastRoles(database: string, schema: string, collections: readonly Collection[]): string {
   const names = neededTables(collections).map(({ name }) => name);
+  const connect = (role: string, rights: string) => [
+    `GRANT CONNECT ON DATABASE ${quoteName(database)} TO ${role};`,
+    `GRANT ${rights} ON SCHEMA ${quoteName(schema)} TO ${role};`,
+  ];
   return [
-    "-- For `dual-write migrate-schema`, which makes tables and functions and owns them.",
+    "-- For `dual-write migrate-schema`, which makes tables and functions and owns them, and for `dual-write restore`.",
     "CREATE ROLE dual_write_owner LOGIN PASSWORD 'PASSWORD';",
-    `GRANT CONNECT ON DATABASE ${quoteName(database)} TO dual_write_owner;`,
-    `GRANT USAGE, CREATE ON SCHEMA ${quoteName(schema)} TO dual_write_owner;`,
-    "-- For backends, and for all other commands. To be run by the owner of the tables, after migrate-schema.",
+    ...connect("dual_write_owner", "USAGE, CREATE"),
+    "-- For backends. To be run by the owner of the tables, after migrate-schema.",
     "CREATE ROLE dual_write LOGIN PASSWORD 'PASSWORD';",
-    `GRANT CONNECT ON DATABASE ${quoteName(database)} TO dual_write;`,
-    `GRANT USAGE ON SCHEMA ${quoteName(schema)} TO dual_write;`,
+    ...connect("dual_write", "USAGE"),
     `GRANT ${RIGHTS.join(", ")} ON ${names.join(", ")} TO dual_write;`,
+    "-- For all other commands. It may read everything, since a backup holds all tables. To be run by a superuser; before Postgres 14",
+    "-- grant SELECT on all tables and sequences instead of pg_read_all_data.",
+    "CREATE ROLE dual_write_operator LOGIN PASSWORD 'PASSWORD';",
+    "GRANT dual_write, pg_read_all_data TO dual_write_operator;",
   ].join("\n");
 }

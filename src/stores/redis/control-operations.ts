@@ -1,6 +1,6 @@
 /** Repair log, fence, leases, paging and clock on Redis. */
 import type { Collection } from "../collection.js";
-import type { LastFence, MemoryClaim } from "../sides.js";
+import { type LastFence, type MemoryClaim, REFILL } from "../sides.js";
 import type { Fence, Lease, LogEntry, LogStatus, Page } from "../store.js";
 import { formatFence, parseFence, toPortFence } from "./fence.js";
 import { companionKey, controlKeys, OWN_PREFIX } from "./keys.js";
@@ -25,8 +25,12 @@ export async function clearLog(
   entries: readonly LogEntry[],
 ): Promise<void> {
   if (entries.length === 0) return;
-  const keys = [controlKeys.log(collection.name), ...entries.map(({ id }) => companionKey(collection.redisKey(id)))];
-  const args = [collection.kind === "records" ? 1 : 0, ...entries.flatMap(({ id, stamp }) => [id, stamp])];
+  const keys = [controlKeys.log(collection.name)];
+  const args: (string | number)[] = [entries.length];
+  for (const { id, stamp, live } of entries) {
+    const at = live || collection.kind === "counters" ? 0 : keys.push(companionKey(collection.redisKey(id)));
+    args.push(id, stamp, at);
+  }
   await context.connection.script("dwClearLog", keys, args);
 }
 
@@ -99,7 +103,7 @@ export async function memoryLost(context: RedisContext): Promise<"no" | "some" |
 export async function claimMemory(context: RedisContext, claim: MemoryClaim): Promise<Fence> {
   const { term, role, complete, agreed } = claim;
   const args = [term, role, context.connection.runId, complete ? 1 : 0, agreed ? 1 : 0];
-  return portFence(await context.connection.script("dwClaimMemory", [controlKeys.fence], args));
+  return portFence(await context.connection.script("dwClaimMemory", [controlKeys.fence, taskKey(REFILL)], args));
 }
 
 export async function lastFence(context: RedisContext): Promise<LastFence | null> {
@@ -107,14 +111,9 @@ export async function lastFence(context: RedisContext): Promise<LastFence | null
   return fence && { term: fence.term, role: fence.role };
 }
 
-export async function setCompleteInTerm(context: RedisContext, term: number): Promise<boolean> {
-  return (
-    (await context.connection.script(
-      "dwSetComplete",
-      [controlKeys.fence],
-      ["*", 1, context.connection.runId, term],
-    )) === 1
-  );
+export async function setCompleteInTerm(context: RedisContext, term: number, refiller: string): Promise<boolean> {
+  const args = ["*", 1, context.connection.runId, term, refiller];
+  return (await context.connection.script("dwSetComplete", [controlKeys.fence, taskKey(REFILL)], args)) === 1;
 }
 
 /** A database that holds a handful of keys is looked at whole; a larger one holds more than the library's own. */
@@ -131,7 +130,15 @@ export async function isEmpty(context: RedisContext): Promise<boolean> {
 }
 
 export async function claimTask(context: RedisContext, task: string, owner: string, ttlMs: number): Promise<boolean> {
-  return (await context.connection.script("dwClaimTask", [`${OWN_PREFIX}task:${task}`], [owner, ttlMs])) === 1;
+  return (await context.connection.script("dwClaimTask", [taskKey(task)], [owner, ttlMs])) === 1;
+}
+
+export async function renewTask(context: RedisContext, task: string, owner: string, ttlMs: number): Promise<boolean> {
+  return (await context.connection.script("dwRenewTask", [taskKey(task)], [owner, ttlMs])) === 1;
+}
+
+function taskKey(task: string): string {
+  return `${OWN_PREFIX}task:${task}`;
 }
 
 function portFence(reply: unknown): Fence {

@@ -1,5 +1,6 @@
 /** The library's own keys in Redis, and the companion of a legacy key. */
 import calculateSlot from "cluster-key-slot";
+import type { RecordCollection } from "../collection.js";
 
 /** What a cluster hashes of a key: the text between its first `{` and the next `}`, if any. */
 function hashTag(key: string): string | null {
@@ -41,3 +42,14 @@ export const controlKeys = {
 
 /** Every key that is the library's own begins with this. */
 export const OWN_PREFIX = "dual-write:";
+
+/** What the scripts of a collection take first. */
+export function logKeys(collection: string): string[] {
+  return [controlKeys.fence, controlKeys.log(collection), controlKeys.overflow(collection)];
+}
+
+/** A record's key and its companion's. */
+export function recordKeys(collection: RecordCollection, id: string): [string, string] {
+  const key = collection.redisKey(id);
+  return [key, companionKey(key)];
+}

@@ -1,6 +1,7 @@
 /** One ioredis connection with safe options, usable only while the server it reached has told who it is. */
 import { Redis, type RedisOptions } from "ioredis";
 import { ConfigurationError } from "../../errors.js";
+import { type Argument, PackedCommand } from "./packed-command.js";
 import { type ScriptName, scripts } from "./scripts/index.js";
 
 /** What a caller may give: a URL, ioredis options, or a client whose options are taken over (the client itself isn't used). */
@@ -34,8 +35,6 @@ const SAFE_OPTIONS: RedisOptions = {
   connectionName: "dual-write-store",
 };
 
-type ScriptCall = (keyCount: number, ...args: (string | number | Buffer)[]) => Promise<unknown>;
-
 export class RedisConnection {
   readonly #client: Redis;
   /** `run_id` of the server on this connection; null while none is verified. */
@@ -46,7 +45,6 @@ export class RedisConnection {
 
   constructor(input: RedisInput) {
     this.#client = createClient(input);
-    for (const [name, lua] of Object.entries(scripts)) this.#client.defineCommand(name, { lua });
     this.#client.on("error", (error: Error) => {
       this.#lastError = error;
     });
@@ -59,8 +57,9 @@ export class RedisConnection {
 
   /** Begins to connect; resolves once the first attempt has ended, whether or not it succeeded. */
   async start(): Promise<void> {
+    // Of an attempt that failed, this tells only that the connection is closed; what the driver said before is the reason.
     await this.#client.connect().catch((error: Error) => {
-      this.#lastError = error;
+      this.#lastError ??= error;
     });
     if (this.#client.status === "ready" && this.#runId === null) await this.#verify();
   }
@@ -93,10 +92,25 @@ export class RedisConnection {
     return this.#client.duplicate({ retryStrategy: () => null, enableReadyCheck: false });
   }
 
+  /** One command with many arguments; replies are Buffers. @throws NotConnectedError */
+  send(name: string, args: readonly Argument[]): Promise<unknown> {
+    return this.client.sendCommand(new PackedCommand(name, args)) as Promise<unknown>;
+  }
+
   /** Runs a script; replies are Buffers. @throws NotConnectedError */
-  script(name: ScriptName, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<unknown> {
-    const call = (this.client as unknown as Record<string, ScriptCall>)[`${name}Buffer`] as ScriptCall;
-    return call.call(this.#client, keys.length, ...keys, ...args);
+  async script(name: ScriptName, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const { text, digest } = scripts[name];
+    const given: Argument[] = [digest, keys.length];
+    for (const key of keys) given.push(key);
+    for (const arg of args) given.push(arg);
+    try {
+      return await this.send("evalsha", given);
+    } catch (error) {
+      // The server doesn't know it (any more), so nothing was done; this way it learns it.
+      if (!(error as Error).message.startsWith("NOSCRIPT")) throw error;
+      given[0] = text;
+      return await this.send("eval", given);
+    }
   }
 
   async close(): Promise<void> {

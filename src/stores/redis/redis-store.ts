@@ -1,5 +1,4 @@
 /** Redis as one of the two stores: legacy keys, companions, repair logs, fence and leases. A table of contents; the work is in the files beside it. */
-import { coalesced, type HotCalls } from "../coalescing/coalesced.js";
 import type { Collection, CounterCollection, RecordCollection } from "../collection.js";
 import type { LastFence, MemoryClaim, RedisSide } from "../sides.js";
 import type { CounterState, RecordState } from "../state.js";
@@ -16,7 +15,10 @@ import type {
 } from "../store.js";
 import * as control from "./control-operations.js";
 import * as counters from "./counter-operations.js";
-import * as records from "./record-operations.js";
+import * as indexing from "./index-records.js";
+import { lookAtCounters, lookAtRecords } from "./look-at-many.js";
+import * as reads from "./record-reads.js";
+import * as records from "./record-writes.js";
 import { RedisConnection, type RedisInput } from "./redis-connection.js";
 import type { Adopt, RedisContext } from "./redis-context.js";
 
@@ -24,88 +26,80 @@ export interface RedisStoreOptions {
   readonly redis: RedisInput;
   /** Entries a collection's repair log holds before it becomes one mark. @default 1_000_000 */
   readonly logLimit?: number;
-  /** Gathers calls that are under way at once into few round trips. @default true */
-  readonly coalesce?: boolean;
 }
 
 export class RedisStore implements RedisSide {
   readonly name = "redis";
+  /** A script goes through its records one after another. */
+  readonly sameIdTwice = true;
   readonly #context: RedisContext;
-  readonly #hot: HotCalls;
 
-  private constructor(context: RedisContext, coalesce: boolean) {
+  private constructor(context: RedisContext) {
     this.#context = context;
-    const hot: HotCalls = {
-      readRecords: (...call) => records.readRecords(context, ...call),
-      writeRecords: (...call) => records.writeRecords(context, ...call),
-      applyRecords: (...call) => records.applyRecords(context, ...call),
-      readCounters: (...call) => counters.inspectCounters(context, ...call),
-      addToCounters: (...call) => counters.addToCounters(context, ...call),
-      applyCounters: (...call) => counters.applyCounters(context, ...call),
-    };
-    // A script goes through its records one after another.
-    this.#hot = coalesce ? coalesced(hot, { sameIdTwice: true }) : hot;
   }
 
   /** Begins to connect. An unreachable server is no error here: calls fail until it answers. */
   static async connect(options: RedisStoreOptions): Promise<RedisStore> {
     const connection = new RedisConnection(options.redis);
     await connection.start();
-    return new RedisStore({ connection, logLimit: options.logLimit ?? 1_000_000 }, options.coalesce ?? true);
+    return new RedisStore({ connection, logLimit: options.logLimit ?? 1_000_000 });
   }
 
+  readValues(collection: RecordCollection, ids: readonly string[]) {
+    return reads.readValues(this.#context, collection, ids);
+  }
   readRecords(
     collection: RecordCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldRecord[] }> {
-    return this.#hot.readRecords(collection, ids);
+    return reads.readRecords(this.#context, collection, ids);
   }
   inspectRecords(collection: RecordCollection, ids: readonly string[], adopt?: Adopt) {
-    return records.inspectRecords(this.#context, collection, ids, adopt);
+    return lookAtRecords(this.#context, collection, ids, adopt);
   }
   writeRecords(collection: RecordCollection, term: number, writes: readonly RecordWrite[]) {
-    return this.#hot.writeRecords(collection, term, writes);
+    return records.writeRecords(this.#context, collection, term, writes);
   }
   applyRecords(
     collection: RecordCollection,
     term: number,
     states: readonly { readonly id: string; readonly state: RecordState }[],
   ) {
-    return this.#hot.applyRecords(collection, term, states);
+    return records.applyRecords(this.#context, collection, term, states);
   }
   findByIndex(collection: RecordCollection, index: string, value: string) {
-    return records.findByIndex(this.#context, collection, index, value);
+    return reads.findByIndex(this.#context, collection, index, value);
   }
   /** Writes the index entries of records that no write of the library has indexed. Redis only; the first backfill does it. */
   indexRecords(
     collection: RecordCollection,
     entries: readonly { readonly id: string; readonly bytes: Buffer }[],
   ): Promise<void> {
-    return records.indexRecords(this.#context, collection, entries);
+    return indexing.indexRecords(this.#context, collection, entries);
   }
   /** From now on an index lookup that finds nothing means that there is nothing. Redis only. */
   setIndexed(collection: RecordCollection): Promise<void> {
-    return records.setIndexed(this.#context, collection);
+    return indexing.setIndexed(this.#context, collection);
   }
 
   readCounters(
     collection: CounterCollection,
     ids: readonly string[],
   ): Promise<{ fence: Fence | null; held: HeldCounter[] }> {
-    return this.#hot.readCounters(collection, ids);
+    return counters.inspectCounters(this.#context, collection, ids);
   }
   inspectCounters(collection: CounterCollection, ids: readonly string[], adopt?: Adopt) {
-    return counters.inspectCounters(this.#context, collection, ids, adopt);
+    return lookAtCounters(this.#context, collection, ids, adopt);
   }
   addToCounters(collection: CounterCollection, term: number, adds: readonly CounterAdd[]) {
-    return this.#hot.addToCounters(collection, term, adds);
+    return counters.addToCounters(this.#context, collection, term, adds);
   }
   applyCounters(
     collection: CounterCollection,
     term: number,
     states: readonly { readonly id: string; readonly state: CounterState }[],
   ) {
-    return this.#hot.applyCounters(collection, term, states);
+    return counters.applyCounters(this.#context, collection, term, states);
   }
 
   readLog(collection: Collection, limit: number): Promise<LogEntry[]> {
@@ -151,14 +145,17 @@ export class RedisStore implements RedisSide {
   lastFence(): Promise<LastFence | null> {
     return control.lastFence(this.#context);
   }
-  setCompleteInTerm(term: number): Promise<boolean> {
-    return control.setCompleteInTerm(this.#context, term);
+  setCompleteInTerm(term: number, refiller: string): Promise<boolean> {
+    return control.setCompleteInTerm(this.#context, term, refiller);
   }
   isEmpty(): Promise<boolean> {
     return control.isEmpty(this.#context);
   }
   claimTask(task: string, owner: string, ttlMs: number): Promise<boolean> {
     return control.claimTask(this.#context, task, owner, ttlMs);
+  }
+  renewTask(task: string, owner: string, ttlMs: number): Promise<boolean> {
+    return control.renewTask(this.#context, task, owner, ttlMs);
   }
 
   pageRecords(

@@ -1,10 +1,14 @@
 /** Turns the scripts' replies into the port's results. */
 
-import type { CounterState, RecordState } from "../state.js";
+import type { CounterState } from "../state.js";
 import type { ApplyResult, CounterAddResult, Fenced, HeldCounter, HeldRecord, RecordWriteResult } from "../store.js";
+import { parseRecordCompanion } from "./companion.js";
 import { parseFence, toPortFence } from "./fence.js";
 
 type Row = Buffer[];
+
+/** A written record answers with its companion's text. */
+type WriteRow = Row | Buffer;
 
 const str = (row: Row, at: number) => (row[at] as Buffer).toString("latin1");
 const num = (row: Row, at: number) => Number(str(row, at));
@@ -14,8 +18,8 @@ const ids = (row: Row, at: number) => (str(row, at) === "-" ? [] : str(row, at).
 const reason = (row: Row) => (row[1] as Buffer).toString();
 
 /** `[ok, fence, rows]` or `[fenced, fence]`. */
-export function fenced<T>(reply: unknown, collection: string, parse: (row: Row, index: number) => T): Fenced<T> {
-  const [kind, fence, rows] = reply as [Buffer, Buffer, Row[]];
+export function fenced<T, R = Row>(reply: unknown, collection: string, parse: (row: R, index: number) => T): Fenced<T> {
+  const [kind, fence, rows] = reply as [Buffer, Buffer, R[]];
   if (kind.toString() === "fenced") {
     const text = fence.toString();
     const parsed = text === "" ? null : parseFence(text);
@@ -24,18 +28,19 @@ export function fenced<T>(reply: unknown, collection: string, parse: (row: Row, 
   return { fenced: false, results: rows.map(parse) };
 }
 
-export function writeResult(row: Row, bytes: Buffer | null): RecordWriteResult {
+export function writeResult(row: WriteRow, bytes: Buffer | null): RecordWriteResult {
+  if (Buffer.isBuffer(row)) {
+    const { stamp, expiresAt, operations } = parseRecordCompanion(row.toString("latin1"));
+    return { kind: "written", state: { stamp, bytes, expiresAt, operations } };
+  }
   const kind = str(row, 0);
   if (kind === "rejected") return { kind, reason: reason(row) };
   if (kind === "conflict" || kind === "suspect") return { kind };
-  const state = (value: Buffer | null): RecordState => ({
-    stamp: num(row, 1),
-    bytes: value,
-    expiresAt: moment(row, 3),
-    operations: ids(row, 4),
-  });
-  if (kind === "repeated") return { kind, state: state(flag(row, 5) ? (row[2] as Buffer) : null) };
-  return { kind: "written", state: state(bytes) };
+  const value = flag(row, 5) ? (row[2] as Buffer) : null;
+  return {
+    kind: "repeated",
+    state: { stamp: num(row, 1), bytes: value, expiresAt: moment(row, 3), operations: ids(row, 4) },
+  };
 }
 
 export function applyResult(row: Row): ApplyResult {

@@ -62,6 +62,12 @@ export function parseInfo(text: string): Record<string, string> {
   return Object.fromEntries(fields.flatMap((field) => (field ? [[field[1], field[2]]] : [])));
 }
 
+/** Commands that the server has run since it was started. */
+export async function readRedisOperations(client: Redis): Promise<number | null> {
+  const told = Number(parseInfo(await client.info("stats")).total_commands_processed ?? Number.NaN);
+  return Number.isFinite(told) ? told : null;
+}
+
 export interface RedisMemory {
   /** Bytes. */
   readonly used: number;

@@ -6,7 +6,7 @@ import { booleanArray, numberArray, textArray } from "../sql-text.js";
 import { statement, type TableLayout } from "../table-layout.js";
 import type { CounterCells } from "./counter-cells.js";
 import { counterLiveSql, counterStateColumns } from "./counter-row.js";
-import { GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { fewSql, GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
 import { toTimestamp } from "./moments.js";
 import { transpose } from "./typed-columns.js";
 
@@ -22,11 +22,13 @@ export function addToCountersStatement(
   adds: readonly CounterAdd[],
   { present, sums, rows }: CounterCells,
 ): Promise<Row[]> {
-  const text = statement(layout, `add ${present.join()} ${sums.join()}`, () => addToCountersSql(layout, present, sums));
+  const few = fewSql(adds.length);
+  const isBounded = room < adds.length;
+  const name = `add${few} ${isBounded} ${present.join()} ${sums.join()}`;
+  const text = statement(layout, name, () => addToCountersSql(layout, present, sums, few, isBounded));
   return connection.run(text, [
     term,
     collection,
-    room,
     textArray(adds.map(({ id }) => id)),
     textArray(adds.map(({ operationId }) => operationId)),
     numberArray(adds.map(({ by }) => by)),
@@ -34,6 +36,7 @@ export function addToCountersStatement(
     booleanArray(adds.map(({ renew, ttlMs }) => renew && ttlMs !== null)),
     booleanArray(adds.map(({ compared }) => compared === true)),
     ...transpose(present, rows),
+    ...(isBounded ? [room] : []),
   ]);
 }
 
@@ -46,7 +49,13 @@ export function addToCountersStatement(
  * expressions asks whether the counter is live at the same moment, or a counter that expires meanwhile would be half renewed.
  * The place in the batch travels in the stamp, as in write-records.ts.
  */
-function addToCountersSql(layout: TableLayout, present: readonly number[], sums: readonly number[]): string {
+function addToCountersSql(
+  layout: TableLayout,
+  present: readonly number[],
+  sums: readonly number[],
+  few: string,
+  isBounded: boolean,
+): string {
   const { table, id, sync } = layout;
   const columns = present.map((index) => ({
     ...(layout.columns[index] as TableLayout["columns"][number]),
@@ -68,8 +77,8 @@ function addToCountersSql(layout: TableLayout, present: readonly number[], sums:
   ];
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
-    SELECT i.* FROM gate g, unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[], $9::boolean[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
-      WITH ORDINALITY i(id, operation, by, ttl, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
+    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $8::boolean[]${columns.map((_, n) => `, $${9 + n}::text[]`).join("")})
+      WITH ORDINALITY${few}) i(id, operation, by, ttl, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), doubt AS MATERIALIZED (
     SELECT coalesce(array_agg(i.operation), '{}') AS operations FROM gate g, input i
@@ -82,7 +91,7 @@ function addToCountersSql(layout: TableLayout, present: readonly number[], sums:
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, `excluded.${sync.syncPostgresPart}`, sum)},`).join(" ")}
       ${sync.syncStamp} = ${stamp},
-      ${sync.syncExpiresAt} = CASE WHEN ${live} AND NOT ($8::boolean[])[${place}] THEN t.${sync.syncExpiresAt} ELSE excluded.${sync.syncExpiresAt} END,
+      ${sync.syncExpiresAt} = CASE WHEN ${live} AND NOT ($7::boolean[])[${place}] THEN t.${sync.syncExpiresAt} ELSE excluded.${sync.syncExpiresAt} END,
       ${sync.syncOperations} = t.${sync.syncOperations}[greatest(1, cardinality(t.${sync.syncOperations}) - ${kept - 1}):] || excluded.${sync.syncOperations},
       ${sync.syncGeneration} = CASE WHEN ${live} THEN t.${sync.syncGeneration} ELSE ${stamp} END,
       ${sync.syncRedisPart} = CASE WHEN ${live} THEN t.${sync.syncRedisPart} ELSE 0 END,
@@ -91,7 +100,7 @@ function addToCountersSql(layout: TableLayout, present: readonly number[], sums:
     RETURNING t.*
   ), done AS (
     SELECT i.n, i.id, w.${sync.syncStamp} AS stamp FROM input i JOIN written w ON w.${id.name} = i.id::${id.type}
-  ), ${repairLogSql("done", "$2::text", "$3::int")}
+  ), ${repairLogSql("done", "$2::text", isBounded ? `$${9 + columns.length}::int` : null)}
   SELECT ${GATE_COLUMNS}, i.operation = ANY (d.operations), i.n, ${counterStateColumns(layout, "w")}
   FROM gate g CROSS JOIN doubt d LEFT JOIN (input i LEFT JOIN written w ON w.${id.name} = i.id::${id.type}) ON true`;
 }

@@ -5,7 +5,7 @@ import { numberArray, textArray } from "../sql-text.js";
 import { statement, type TableLayout } from "../table-layout.js";
 import { sumColumn } from "./add-to-counters.js";
 import type { CounterCells } from "./counter-cells.js";
-import { GATE_COLUMNS, gateSql } from "./gate.js";
+import { fewSql, GATE_COLUMNS, gateSql } from "./gate.js";
 import { toTimestamp } from "./moments.js";
 import { transpose } from "./typed-columns.js";
 
@@ -17,8 +17,9 @@ export function applyCountersStatement(
   states: readonly { readonly id: string; readonly state: CounterState }[],
   { present, sums, rows }: CounterCells,
 ): Promise<Row[]> {
-  const text = statement(layout, `merge ${present.join()} ${sums.join()}`, () =>
-    applyCountersSql(layout, present, sums),
+  const few = fewSql(states.length);
+  const text = statement(layout, `merge${few} ${present.join()} ${sums.join()}`, () =>
+    applyCountersSql(layout, present, sums, few),
   );
   return connection.run(text, [
     term,
@@ -39,7 +40,12 @@ export function applyCountersStatement(
  * later state's expiry and both states' operations; no write where that changes nothing. It merges with the newest row, locked,
  * so no part of concurrent states is lost. Answers with the columns `APPLIED` of apply-records.ts.
  */
-function applyCountersSql(layout: TableLayout, present: readonly number[], sums: readonly number[]): string {
+function applyCountersSql(
+  layout: TableLayout,
+  present: readonly number[],
+  sums: readonly number[],
+  few: string,
+): string {
   const { table, id, sync } = layout;
   const columns = present.map((index) => ({
     ...(layout.columns[index] as TableLayout["columns"][number]),
@@ -64,8 +70,8 @@ function applyCountersSql(layout: TableLayout, present: readonly number[], sums:
   ];
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
   input AS MATERIALIZED (
-    SELECT i.* FROM gate g, unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
-      WITH ORDINALITY i(id, generation, redis_part, postgres_part, stamp, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
+    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
+      WITH ORDINALITY${few}) i(id, generation, redis_part, postgres_part, stamp, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})

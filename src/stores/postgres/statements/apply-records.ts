@@ -3,7 +3,7 @@ import type { RecordState } from "../../state.js";
 import type { PostgresConnection, Row } from "../connection.js";
 import { hexArray, numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
-import { GATE_COLUMNS, gateSql } from "./gate.js";
+import { fewSql, GATE_COLUMNS, gateSql } from "./gate.js";
 import { toTimestamp } from "./moments.js";
 import { presentColumns, transpose } from "./typed-columns.js";
 
@@ -25,7 +25,8 @@ export function applyRecordsStatement(
   states: readonly PreparedState[],
 ): Promise<Row[]> {
   const present = presentColumns(states[0]?.cells ?? []);
-  const text = statement(layout, `apply ${present.join()}`, () => applyRecordsSql(layout, present));
+  const few = fewSql(states.length);
+  const text = statement(layout, `apply${few} ${present.join()}`, () => applyRecordsSql(layout, present, few));
   return connection.run(text, [
     term,
     collection,
@@ -46,7 +47,7 @@ export function applyRecordsStatement(
  * `DO UPDATE … WHERE` compares with the newest committed row, locked, so of concurrent states the newest stays. Stamp 0 is never
  * greater, so it stands only where no row was.
  */
-function applyRecordsSql(layout: TableLayout, present: readonly number[]): string {
+function applyRecordsSql(layout: TableLayout, present: readonly number[], few: string): string {
   const { table, id, sync } = layout;
   const columns = present.map((index) => layout.columns[index] as TableLayout["columns"][number]);
   const names = [
@@ -58,8 +59,8 @@ function applyRecordsSql(layout: TableLayout, present: readonly number[]): strin
   ];
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
   input AS MATERIALIZED (
-    SELECT i.* FROM gate g, unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")})
-      WITH ORDINALITY i(id, stamp, original, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
+    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")})
+      WITH ORDINALITY${few}) i(id, stamp, original, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})

@@ -13,6 +13,14 @@ export function gateSql(term: string, asAuthority: boolean, collection: string):
   )`;
 }
 
+/**
+ * For the few inputs that a quiet server gets at a time: told their number, the planner makes one plan and keeps it. Otherwise it
+ * would expect many, and for few plan anew each time (https://www.postgresql.org/docs/current/sql-prepare.html).
+ */
+export function fewSql(count: number): string {
+  return count <= 2 ? ` LIMIT ${count}` : "";
+}
+
 /** Whether a fence row is complete for a collection. */
 export function wholeSql(fence: string, collection: string): string {
   return `(${fence}.complete_all AND ${collection} <> ALL (${fence}.incomplete) OR ${collection} = ANY (${fence}.complete))`;
@@ -39,17 +47,20 @@ export function fenceOf(row: readonly unknown[], at: number): Fence | null {
 /**
  * CTEs that log each row (`id`, `stamp`) of `source`: an entry holds the greatest stamp. Where the log has no room for a new
  * entry, the collection is marked instead. Entries are written in the order of their ids, as `clearLog` locks them.
+ * @param room how many new entries the log takes; null: all
  */
-export function repairLogSql(source: string, collection: string, room: string): string {
+export function repairLogSql(source: string, collection: string, room: string | null): string {
+  const log = (from: string) => `logged AS (
+    INSERT INTO dual_write_log AS l (collection, record_id, stamp, logged_at)
+    SELECT ${collection}, d.id, d.stamp, g.moment FROM gate g, ${from} ORDER BY d.id COLLATE "C"
+    ON CONFLICT (collection, record_id) DO UPDATE SET stamp = greatest(l.stamp, excluded.stamp), logged_at = excluded.logged_at
+  )`;
+  if (room === null) return log(`${source} d WHERE NOT g.redis_given_up`);
   return `debt AS MATERIALIZED (
     SELECT w.id, w.stamp, row_number() OVER () <= ${room} OR EXISTS (
       SELECT FROM dual_write_log l WHERE l.collection = ${collection} AND l.record_id = w.id) AS fits
     FROM ${source} w, gate g WHERE NOT g.redis_given_up
-  ), logged AS (
-    INSERT INTO dual_write_log AS l (collection, record_id, stamp, logged_at)
-    SELECT ${collection}, d.id, d.stamp, g.moment FROM gate g, debt d WHERE d.fits ORDER BY d.id COLLATE "C"
-    ON CONFLICT (collection, record_id) DO UPDATE SET stamp = greatest(l.stamp, excluded.stamp), logged_at = excluded.logged_at
-  ), overflowed AS (
+  ), ${log("debt d WHERE d.fits")}, overflowed AS (
     INSERT INTO dual_write_log_overflow (collection) SELECT ${collection} WHERE EXISTS (SELECT FROM debt d WHERE NOT d.fits)
     ON CONFLICT (collection) DO NOTHING
   )`;

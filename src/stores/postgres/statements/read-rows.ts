@@ -8,7 +8,7 @@ import { statement, type TableLayout, tableLayout } from "../table-layout.js";
 import { counterColumns } from "./counter-row.js";
 import { readFence } from "./fence.js";
 import { FENCE_COLUMNS, fenceOf, wholeSql } from "./gate.js";
-import { recordColumns } from "./record-row.js";
+import { liveSql, recordColumns } from "./record-row.js";
 
 export interface ReadRows {
   readonly fence: Fence | null;
@@ -37,6 +37,37 @@ export async function readRows(
   const second = await readRows(connection, collection, ids.slice(middle));
   // A fence that changed between the two is told as it was before: the caller then looks again.
   return { fence: first.fence, rows: [...first.rows, ...second.rows] };
+}
+
+/** Live values and the fence; undefined for all where one of the ids is none that a row can have. */
+export async function readLiveValues(
+  connection: PostgresConnection,
+  collection: Collection,
+  ids: readonly string[],
+): Promise<{ fence: Fence | null; values: (Buffer | null | undefined)[] }> {
+  const isOne = ids.length === 1;
+  const text = statement(tableLayout(collection), isOne ? "value" : "values", (layout) => liveValuesSql(layout, isOne));
+  const values = new Array<Buffer | null | undefined>(ids.length).fill(undefined);
+  let fence: Fence | null = null;
+  try {
+    for (const row of await connection.run(text, [textArray(ids), collection.name])) {
+      const place = Number(row[0]) - 1;
+      values[place] = row[1] as Buffer | null;
+      if (place === 0) fence = fenceOf(row, 2);
+    }
+  } catch (error) {
+    if (refusalReason(error) === null) throw error;
+  }
+  return { fence, values };
+}
+
+/** The fence goes with the first row only. Of one id the planner is told that it is one, or it would plan for many, each time anew. */
+function liveValuesSql(layout: TableLayout, isOne: boolean): string {
+  return `SELECT i.n, CASE WHEN ${liveSql(layout, "t", "clock_timestamp()")} THEN t.${layout.sync.syncOriginal} END,
+    f.term, f.role, ${wholeSql("f", "$2::text")}, f.redis_given_up
+  FROM ${isOne ? "(SELECT u.id, 1 AS n FROM unnest($1::text[]) u(id) LIMIT 1)" : "unnest($1::text[]) WITH ORDINALITY"} i(id, n)
+  LEFT JOIN ${layout.table} t ON t.${layout.id.name} = i.id::${layout.id.type}
+  LEFT JOIN dual_write_fence f ON f.id = 1 AND i.n = 1`;
 }
 
 /** What stands where a statement wrote nothing, which its own snapshot may be too old to show. */

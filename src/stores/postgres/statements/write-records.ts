@@ -4,7 +4,7 @@ import type { RecordWrite } from "../../store.js";
 import type { Parameter, PostgresConnection, Row } from "../connection.js";
 import { booleanArray, hexArray, numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
-import { GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { fewSql, GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
 import { toMilliseconds, toTimestamp } from "./moments.js";
 import { liveSql } from "./record-row.js";
 import { presentColumns, transpose } from "./typed-columns.js";
@@ -17,6 +17,16 @@ export interface PreparedWrite {
 /** Columns of the answer after admitted and the fence. A row for each write of an admitted statement. */
 export const WRITTEN = { place: 5, suspect: 6, stamp: 7, expiresAt: 8, operations: 9 } as const;
 
+/** What a statement needs beyond the plain case; each form is prepared by itself. */
+interface Form {
+  /** Some write expects something, or keeps an expiry: what stands matters. */
+  readonly compares: boolean;
+  /** The repair log may have no room for all of them. */
+  readonly isBounded: boolean;
+  /** As {@link fewSql} gives it. */
+  readonly few: string;
+}
+
 /** All writes leave the same columns to the database. */
 export function writeRecordsStatement(
   connection: PostgresConnection,
@@ -27,27 +37,37 @@ export function writeRecordsStatement(
   writes: readonly PreparedWrite[],
 ): Promise<Row[]> {
   const present = presentColumns(writes[0]?.cells ?? []);
-  const text = statement(layout, `write ${present.join()}`, () => writeRecordsSql(layout, present));
   const all = writes.map(({ write }) => write);
+  const form: Form = {
+    compares: all.some(({ expected, bytes, expiresAt }) => expected || (bytes !== null && expiresAt === "keep")),
+    isBounded: room < writes.length,
+    few: fewSql(writes.length),
+  };
+  const name = `write ${form.compares} ${form.isBounded} ${form.few} ${present.join()}`;
+  const text = statement(layout, name, () => writeRecordsSql(layout, present, form));
   const parameters: Parameter[] = [
     term,
     collection,
-    room,
     textArray(all.map(({ id }) => id)),
     textArray(all.map(({ operationId }) => operationId)),
     hexArray(all.map(({ bytes }) => bytes)),
     numberArray(all.map(({ bytes, expiresAt }) => (bytes === null || expiresAt === "keep" ? null : expiresAt))),
-    booleanArray(all.map(({ bytes, expiresAt }) => bytes !== null && expiresAt === "keep")),
-    numberArray(all.map(({ expected }) => expected?.stamp ?? -1)),
-    booleanArray(all.map(({ expected }) => expected !== undefined && expected.bytes !== null)),
-    // What was never stamped is known by its bytes only.
-    hexArray(all.map(({ expected }) => (expected?.stamp === 0 ? expected.bytes : null))),
     booleanArray(all.map(({ compared }) => compared === true)),
     ...transpose(
       present,
       writes.map(({ cells }) => cells),
     ),
   ];
+  if (form.compares) {
+    parameters.push(
+      booleanArray(all.map(({ bytes, expiresAt }) => bytes !== null && expiresAt === "keep")),
+      numberArray(all.map(({ expected }) => expected?.stamp ?? -1)),
+      booleanArray(all.map(({ expected }) => expected !== undefined && expected.bytes !== null)),
+      // What was never stamped is known by its bytes only.
+      hexArray(all.map(({ expected }) => (expected?.stamp === 0 ? expected.bytes : null))),
+    );
+  }
+  if (form.isBounded) parameters.push(room);
   return connection.run(text, parameters);
 }
 
@@ -66,41 +86,55 @@ export function writeRecordsStatement(
  * `excluded` has only the table's columns, so the write's place in the batch travels in its stamp: the first gets `base`, the
  * next `base + 2`, … from which DO UPDATE finds the other inputs of the same write in the arrays.
  */
-function writeRecordsSql(layout: TableLayout, present: readonly number[]): string {
+function writeRecordsSql(layout: TableLayout, present: readonly number[], form: Form): string {
   const { table, id, sync } = layout;
   const columns = present.map((index) => layout.columns[index] as TableLayout["columns"][number]);
-  const place = `((excluded.${sync.syncStamp} - (SELECT g.base FROM gate g)) / 2 + 1)`;
-  const moment = "(SELECT g.moment FROM gate g)";
-  const live = liveSql(layout, "t", moment);
   const kept = RECORD_OPERATIONS - 1;
+  const compare = form.compares ? comparison(layout, 8 + columns.length) : null;
+  const room = `$${8 + columns.length + (form.compares ? 4 : 0)}::int`;
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
     SELECT i.*, NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type}) AS suspect
-    FROM gate g, unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $9::bigint[], $10::boolean[], $12::boolean[]${columns.map((_, n) => `, $${13 + n}::text[]`).join("")})
-      WITH ORDINALITY i(id, operation, original, expires, expected, expects_value, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
+    FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")}${compare?.inputs ?? ""})
+      WITH ORDINALITY${form.few}) i(id, operation, original, expires, compared${columns.map((_, n) => `, c${n}`).join("")}${compare?.names ?? ""}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...columns.map(({ name }) => name), sync.syncStamp, sync.syncExpiresAt, sync.syncOperations, sync.syncOriginal].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
       g.base + 2 * (i.n - 1), ${toTimestamp("i.expires")}, ARRAY[i.operation], decode(i.original, 'hex')
     FROM gate g, input i
-    WHERE NOT i.suspect AND (NOT i.expects_value OR EXISTS (
-      SELECT FROM ${table} s WHERE s.${id.name} = i.id::${id.type} AND s.${sync.syncStamp} = i.expected AND ${liveSql(layout, "s", "g.moment")}))
+    WHERE NOT i.suspect${compare?.mayInsert ?? ""}
     ORDER BY i.id COLLATE "C"
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name }) => `${name} = excluded.${name},`).join(" ")}
       ${sync.syncStamp} = greatest(excluded.${sync.syncStamp}, t.${sync.syncStamp} + 1) | 1,
-      ${sync.syncExpiresAt} = CASE WHEN NOT ($8::boolean[])[${place}] THEN excluded.${sync.syncExpiresAt} WHEN ${live} THEN t.${sync.syncExpiresAt} END,
+      ${sync.syncExpiresAt} = ${compare?.expiry ?? `excluded.${sync.syncExpiresAt}`},
       ${sync.syncOperations} = t.${sync.syncOperations}[greatest(1, cardinality(t.${sync.syncOperations}) - ${kept - 1}):] || excluded.${sync.syncOperations},
       ${sync.syncOriginal} = excluded.${sync.syncOriginal}
-    WHERE excluded.${sync.syncOperations}[1] <> ALL (t.${sync.syncOperations})
-      AND (($9::bigint[])[${place}] = -1 OR (
-        t.${sync.syncStamp} = ($9::bigint[])[${place}] AND ${live} = ($10::boolean[])[${place}]
-        AND (t.${sync.syncStamp} <> 0 OR NOT ($10::boolean[])[${place}] OR t.${sync.syncOriginal} = decode(($11::text[])[${place}], 'hex'))))
+    WHERE excluded.${sync.syncOperations}[1] <> ALL (t.${sync.syncOperations})${compare?.isExpected ?? ""}
     RETURNING t.${id.name} AS key, t.${sync.syncStamp} AS stamp, t.${sync.syncExpiresAt} AS expires, t.${sync.syncOperations} AS operations
   ), done AS (
     SELECT i.n, i.id, w.* FROM input i JOIN written w ON w.key = i.id::${id.type}
-  ), ${repairLogSql("done", "$2::text", "$3::int")}
+  ), ${repairLogSql("done", "$2::text", form.isBounded ? room : null)}
   SELECT ${GATE_COLUMNS}, i.n, i.suspect, d.stamp, ${toMilliseconds("d.expires")}, array_to_json(d.operations)
   FROM gate g LEFT JOIN (input i LEFT JOIN done d ON d.n = i.n) ON true`;
+}
+
+/** The parts of the statement that look at what stands. Parameters, from `first` on: keeps its expiry, stamp (-1: any), a value, its bytes. */
+function comparison(layout: TableLayout, first: number) {
+  const { table, id, sync } = layout;
+  const place = `((excluded.${sync.syncStamp} - (SELECT g.base FROM gate g)) / 2 + 1)`;
+  const live = liveSql(layout, "t", "(SELECT g.moment FROM gate g)");
+  const [keeps, stamp, value, bytes] = [0, 1, 2, 3].map((n) => `$${first + n}`) as [string, string, string, string];
+  const at = (parameter: string, type: string) => `(${parameter}::${type}[])[${place}]`;
+  return {
+    inputs: `, ${stamp}::bigint[], ${value}::boolean[]`,
+    names: ", expected, expects_value",
+    mayInsert: ` AND (NOT i.expects_value OR EXISTS (
+      SELECT FROM ${table} s WHERE s.${id.name} = i.id::${id.type} AND s.${sync.syncStamp} = i.expected AND ${liveSql(layout, "s", "g.moment")}))`,
+    expiry: `CASE WHEN NOT ${at(keeps, "boolean")} THEN excluded.${sync.syncExpiresAt} WHEN ${live} THEN t.${sync.syncExpiresAt} END`,
+    isExpected: ` AND (${at(stamp, "bigint")} = -1 OR (
+        t.${sync.syncStamp} = ${at(stamp, "bigint")} AND ${live} = ${at(value, "boolean")}
+        AND (t.${sync.syncStamp} <> 0 OR NOT ${at(value, "boolean")} OR t.${sync.syncOriginal} = decode(${at(bytes, "text")}, 'hex'))))`,
+  };
 }

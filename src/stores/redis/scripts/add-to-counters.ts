@@ -11,7 +11,7 @@ local term, run, collection, limit, count = tonumber(ARGV[1]), ARGV[2], ARGV[3],
 if not fence or fence.run ~= run or fence.term ~= term or fence.role ~= 'authority' then
   return { 'fenced', fence and fence.raw or '' }
 end
-local complete = is_complete(fence, collection)
+local complete, alone = is_complete(fence, collection), fence.agreed == '0'
 -- Looked at whole before anything is written: one counter that can't be counted now stops its operation. Of several operations
 -- that count one counter each finds what the one before it left.
 local counters, suspects, counted, results = {}, {}, {}, {}
@@ -34,7 +34,7 @@ for i = 1, count do
   elseif suspects[op] then
     results[i] = { 'suspect' }
   elseif has_operation(h.ops, op) then
-    if h.bypass then adopt_counter(key, companion_key, h, term, -1, 0, KEYS[2], KEYS[3], limit, id) end
+    if h.bypass and not alone then adopt_counter(key, companion_key, h, term, -1, 0, KEYS[2], KEYS[3], limit, id) end
     local c = h.companion
     local pg = h.kind == 'value' and h.pg or c.pg
     results[i] = { 'repeated', text(c.gen), text(h.kind == 'value' and h.red or math.max(c.last - c.pg, 0)), text(pg), text(h.stamp), or_dash(h.kind == 'value' and h.expires or c.expires), h.ops }
@@ -42,7 +42,15 @@ for i = 1, count do
     results[i] = { 'rejected', 'the counter would pass 2^53 - 1' }
   else
     local fresh = h.kind == 'absent'
-    if fresh or h.fell or not h.companion then
+    -- A Redis that serves alone may have forgotten what the other store counted. What it counts stands beside the last sum known,
+    -- as a bypass writer's does, to be added to the other store's when that is back.
+    local known
+    if alone and not h.companion then
+      known = fence.trusted and 0 or h.sum
+      h.gen, h.pg = 0, 0
+    elseif alone and not fresh and not h.fell then
+      known = h.companion.last
+    elseif fresh or h.fell or not h.companion then
       h.gen, h.pg = math.max(now_micros, (h.companion and h.companion.gen or 0) + 1), 0
     end
     h.sum = redis.call('INCRBY', key, by)
@@ -50,10 +58,10 @@ for i = 1, count do
       h.expires = now_ms + ttl
       redis.call('PEXPIREAT', key, text(h.expires))
     end
-    local c = { gen = h.gen, pg = h.pg, last = h.sum, term = term, stamp = next_stamp(h.stamp), expires = h.expires, ops = join_operations(h.ops, op, COUNTER_OPS) }
+    local c = { gen = h.gen, pg = h.pg, last = known or h.sum, term = term, stamp = next_stamp(h.stamp), expires = h.expires, ops = join_operations(h.ops, op, COUNTER_OPS) }
     write_companion(companion_key, c)
     log_entry(KEYS[2], KEYS[3], limit, id, c.stamp)
-    results[i] = { 'added', text(c.gen), text(c.last - c.pg), text(c.pg), text(c.stamp), or_dash(c.expires), c.ops }
+    results[i] = { 'added', text(c.gen), text(h.sum - c.pg), text(c.pg), text(c.stamp), or_dash(c.expires), c.ops }
   end
 end
 return { 'ok', fence.raw, results }

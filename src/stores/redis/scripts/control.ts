@@ -2,28 +2,47 @@
 import { PRELUDE } from "./prelude.js";
 
 /**
+ * A full Redis (`noeviction`) refuses a script whose first write may need memory; after a delete it lets the script go on. The fence
+ * and the tasks are small and of a fixed size, and without them a full Redis couldn't be read, drained or left.
+ */
+const FENCE_PRELUDE = `${PRELUDE}
+local function replace_fence(key, fence)
+  redis.call('DEL', key)
+  write_fence(key, fence)
+end
+`;
+
+/**
  * Removes entries whose stamp is not above the one given; a confirmed tombstone begins its retention.
- * KEYS: log, then for each entry its companion. ARGV: `1` for records, then for each entry: id, stamp.
+ * KEYS: log, then the companions of those that may be tombstones. ARGV: number of entries, then for each: id, stamp, the place of its
+ * companion among the keys (0: it is none).
  */
 export const CLEAR_LOG = `${PRELUDE}
-local records = ARGV[1] == '1'
-for i = 1, #KEYS - 1 do
-  local id, stamp = ARGV[i * 2], tonumber(ARGV[i * 2 + 1])
-  local held = tonumber(redis.call('ZSCORE', KEYS[1], id) or '-1')
-  if held >= 0 and held <= stamp then
-    redis.call('ZREM', KEYS[1], id)
-    if records then
-      local digest = string.match(redis.call('GET', KEYS[1 + i]) or '', '^%d+ %d+ %S+ (%S+) ')
-      if digest == '-' then redis.call('PEXPIRE', KEYS[1 + i], RETENTION) end
+local gone = {}
+for i = 1, tonumber(ARGV[1]) do
+  local id, stamp, at = ARGV[i * 3 - 1], tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1])
+  local held = redis.call('ZSCORE', KEYS[1], id)
+  if held and tonumber(held) <= stamp then
+    gone[#gone + 1] = id
+    if at > 0 then
+      local digest = string.match(redis.call('GET', KEYS[at]) or '', '^%d+ %d+ %S+ (%S+) ')
+      if digest == '-' then redis.call('PEXPIRE', KEYS[at], RETENTION) end
     end
   end
+end
+-- Lua passes no more than some thousands of arguments.
+for i = 1, #gone, 1000 do
+  redis.call('ZREM', KEYS[1], unpack(gone, i, math.min(i + 999, #gone)))
 end
 return 1
 `;
 
 /** Creates the fence where none is. KEYS: fence. ARGV: the fence's text. Returns what stands afterwards. */
 export const CREATE_FENCE = `
-if not redis.call('GET', KEYS[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+if not redis.call('GET', KEYS[1]) then
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', KEYS[1], ARGV[1])
+end
 return redis.call('GET', KEYS[1])
 `;
 
@@ -31,7 +50,7 @@ return redis.call('GET', KEYS[1])
  * `authority` → `closed`, at exactly the term, unless a log has left out entries. KEYS: fence, then the marks of logs that must have
  * left out none. ARGV: term, run id. Returns 1 if closed afterwards.
  */
-export const CLOSE_FENCE = `${PRELUDE}
+export const CLOSE_FENCE = `${FENCE_PRELUDE}
 local fence, term = read_fence(KEYS[1]), tonumber(ARGV[1])
 if not fence or fence.run ~= ARGV[2] or fence.term ~= term then return 0 end
 if fence.role == 'authority' then
@@ -39,39 +58,43 @@ if fence.role == 'authority' then
     if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end
   end
   fence.role = 'closed'
-  write_fence(KEYS[1], fence)
+  replace_fence(KEYS[1], fence)
 end
 return fence.role == 'closed' and 1 or 0
 `;
 
 /** A lower term → authority at `term`. KEYS: fence. ARGV: term, run id. Returns 1 if authority at `term` afterwards. */
-export const OPEN_FENCE = `${PRELUDE}
+export const OPEN_FENCE = `${FENCE_PRELUDE}
 local fence, term = read_fence(KEYS[1]), tonumber(ARGV[1])
 if not fence or fence.run ~= ARGV[2] then return 0 end
 if fence.term < term then
   fence.term = term
   fence.role = 'authority'
-  write_fence(KEYS[1], fence)
+  replace_fence(KEYS[1], fence)
 end
 return (fence.term == term and fence.role == 'authority') and 1 or 0
 `;
 
 /** A lower term → mirror at `term`. KEYS: fence. ARGV: term, run id. */
-export const RAISE_FENCE = `${PRELUDE}
+export const RAISE_FENCE = `${FENCE_PRELUDE}
 local fence, term = read_fence(KEYS[1]), tonumber(ARGV[1])
 if fence and fence.run == ARGV[2] and fence.term < term then
   fence.term = term
   fence.role = 'mirror'
-  write_fence(KEYS[1], fence)
+  replace_fence(KEYS[1], fence)
 end
 return 1
 `;
 
-/** Marks a collection (`*`: all) complete or incomplete. KEYS: fence. ARGV: collection, `1` or `0`, run id, and the term if it matters. */
-export const SET_COMPLETE = `${PRELUDE}
+/**
+ * Marks a collection (`*`: all) complete or incomplete. KEYS: fence, and a task if it matters. ARGV: collection, `1` or `0`, run id, then
+ * the term and the task's owner.
+ */
+export const SET_COMPLETE = `${FENCE_PRELUDE}
 local fence = read_fence(KEYS[1])
 if not fence or fence.run ~= ARGV[3] then return 0 end
 if ARGV[4] and fence.term ~= tonumber(ARGV[4]) then return 0 end
+if KEYS[2] and redis.call('GET', KEYS[2]) ~= ARGV[5] then return 0 end
 local complete = ARGV[2] == '1'
 if ARGV[1] == '*' then
   fence.complete = complete
@@ -85,29 +108,37 @@ else
   if complete ~= fence.complete then names[#names + 1] = ARGV[1] end
   fence.names = #names > 0 and table.concat(names, ',') or '-'
 end
-write_fence(KEYS[1], fence)
+replace_fence(KEYS[1], fence)
 return 1
 `;
 
 /**
  * After a memory loss: sets the fence to what is claimed, only where none is, another server's memory speaks, or the term is lower
- * (or the same and not agreed). What was lost is judged here: the claimer looked some time ago. KEYS: fence. ARGV: term, role,
- * run id, `1` if complete, `1` if agreed. Returns what stands afterwards.
+ * (or the same and not agreed). What was lost is judged here: the claimer looked some time ago. A task that fills this memory begins
+ * anew. KEYS: fence, task. ARGV: term, role, run id, `1` if complete, `1` if agreed. Returns what stands afterwards.
  */
-export const CLAIM_MEMORY = `${PRELUDE}
+export const CLAIM_MEMORY = `${FENCE_PRELUDE}
 local fence, term, run = read_fence(KEYS[1]), tonumber(ARGV[1]), ARGV[3]
 if not fence or fence.run ~= run or fence.term < term or (fence.term == term and fence.agreed == '0') then
   local trusted = fence == nil or (fence.run == run and fence.trusted)
   fence = { term = term, role = ARGV[2], run = run, complete = ARGV[4] == '1', names = '-', trusted = trusted, agreed = ARGV[5] }
-  write_fence(KEYS[1], fence)
+  redis.call('DEL', KEYS[2])
+  replace_fence(KEYS[1], fence)
 end
 return fence.raw
+`;
+
+/** Renews a task that the owner still has; for 0 ms it ends at once. KEYS: task. ARGV: owner, milliseconds. Returns 1 if he has. */
+export const RENEW_TASK = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `;
 
 /** Takes or renews a task. KEYS: task. ARGV: owner, milliseconds. Returns 1 if it is the owner's now. */
 export const CLAIM_TASK = `
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `;

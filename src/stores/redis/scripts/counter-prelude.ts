@@ -10,14 +10,13 @@ local function parse_companion(raw)
 end
 
 local function write_companion(key, c)
-  redis.call('SET', key, table.concat({ text(c.gen), text(c.pg), text(c.last), text(c.term), text(c.stamp), or_dash(c.expires), c.ops }, ' '))
   -- Outlives the counter long enough for its past to be known; a counter without expiry keeps it for ever.
-  if c.expires then redis.call('PEXPIREAT', key, text(c.expires + RETENTION)) end
+  set_until(key, table.concat({ text(c.gen), text(c.pg), text(c.last), text(c.term), text(c.stamp), or_dash(c.expires), c.ops }, ' '),
+    c.expires and c.expires + RETENTION)
 end
 
 local function put_sum(key, sum, expires)
-  redis.call('SET', key, text(sum))
-  if expires then redis.call('PEXPIREAT', key, text(expires)) end
+  set_until(key, text(sum), expires)
 end
 
 -- kind: value | absent | unreadable. 'fell' is a sum below the last one seen: a bypass writer's DEL or SET.

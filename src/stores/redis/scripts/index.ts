@@ -1,4 +1,5 @@
-/** Every script by the name under which the connection loads it. */
+/** Every script by its name, with the digest under which a server keeps it. */
+import { createHash } from "node:crypto";
 import { ADD_TO_COUNTERS } from "./add-to-counters.js";
 import { APPLY_COUNTERS } from "./apply-counters.js";
 import { APPLY_RECORDS } from "./apply-records.js";
@@ -10,19 +11,24 @@ import {
   CREATE_FENCE,
   OPEN_FENCE,
   RAISE_FENCE,
+  RENEW_TASK,
   SET_COMPLETE,
 } from "./control.js";
+import { INDEX_RECORDS } from "./index-records.js";
 import { INSPECT_COUNTERS } from "./inspect-counters.js";
 import { INSPECT_RECORDS } from "./inspect-records.js";
+import { LOOK_FOR_BARE } from "./look-for-bare.js";
 import { WRITE_RECORDS } from "./write-records.js";
 
-export const scripts = {
+const texts = {
   dwWriteRecords: WRITE_RECORDS,
   dwApplyRecords: APPLY_RECORDS,
   dwInspectRecords: INSPECT_RECORDS,
   dwAddToCounters: ADD_TO_COUNTERS,
   dwApplyCounters: APPLY_COUNTERS,
   dwInspectCounters: INSPECT_COUNTERS,
+  dwLookForBare: LOOK_FOR_BARE,
+  dwIndex: INDEX_RECORDS,
   dwClearLog: CLEAR_LOG,
   dwCreateFence: CREATE_FENCE,
   dwCloseFence: CLOSE_FENCE,
@@ -31,6 +37,16 @@ export const scripts = {
   dwSetComplete: SET_COMPLETE,
   dwClaimMemory: CLAIM_MEMORY,
   dwClaimTask: CLAIM_TASK,
+  dwRenewTask: RENEW_TASK,
 } as const;
 
-export type ScriptName = keyof typeof scripts;
+export type ScriptName = keyof typeof texts;
+
+export interface Script {
+  readonly text: string;
+  readonly digest: string;
+}
+
+export const scripts = Object.fromEntries(
+  Object.entries(texts).map(([name, text]) => [name, { text, digest: createHash("sha1").update(text).digest("hex") }]),
+) as Readonly<Record<ScriptName, Script>>;

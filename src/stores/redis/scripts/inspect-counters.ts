@@ -10,7 +10,9 @@ local fence = read_fence(KEYS[1])
 local run, collection, limit, count, mode, term = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local valid = fence ~= nil and fence.run == run
 local complete = valid and is_complete(fence, collection)
-local may_adopt = valid and mode ~= 'none' and fence.role == 'authority' and fence.term == term
+-- What a Redis counts alone isn't brought together with the other store's count yet, so nobody may be told.
+local agreed = valid and fence.agreed == '1'
+local may_adopt = agreed and mode ~= 'none' and fence.role == 'authority' and fence.term == term
 local results = {}
 for i = 1, count do
   local key, companion_key = KEYS[2 + i * 2], KEYS[3 + i * 2]
@@ -24,7 +26,7 @@ for i = 1, count do
       adopt_counter(key, companion_key, h, fence.term, -1, 0, KEYS[2], KEYS[3], limit, ARGV[6 + i])
     end
   end
-  local compared = (complete or (valid and h.term == fence.term)) and '1' or '0'
+  local compared = (agreed and (complete or h.term == fence.term)) and '1' or '0'
   if h.kind == 'unreadable' then
     results[i] = { 'unreadable', h.reason }
   elseif h.kind == 'value' then

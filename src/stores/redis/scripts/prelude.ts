@@ -62,6 +62,15 @@ local function has_operation(list, id)
   return id ~= '' and string.find(',' .. list .. ',', ',' .. id .. ',', 1, true) ~= nil
 end
 
+-- Before Redis 6.2 it takes two commands.
+local function set_until(key, value, at)
+  if not at then return redis.call('SET', key, value) end
+  if redis.pcall('SET', key, value, 'PXAT', text(at)).err then
+    redis.call('SET', key, value)
+    redis.call('PEXPIREAT', key, text(at))
+  end
+end
+
 -- Appends ids (comma-separated) and forgets the oldest beyond the limit.
 local function join_operations(held, added, limit)
   if held == '-' or held == '' then held = nil end
@@ -75,9 +84,15 @@ local function join_operations(held, added, limit)
   return table.concat(list, ',', from, #list)
 end
 
+-- Entries that the log of this script's collection takes without looking whether it is full; nil: not counted yet.
+local room = nil
+
 -- An entry holds the greatest stamp; a full log becomes one mark, and writes go on.
 local function log_entry(log, overflow, limit, id, stamp)
-  if redis.call('ZSCORE', log, id) or redis.call('ZCARD', log) < limit then
+  if room == nil then room = limit - redis.call('ZCARD', log) end
+  if room > 0 then
+    room = room - redis.call('ZADD', log, text(stamp), id)
+  elseif redis.call('ZSCORE', log, id) then
     redis.call('ZADD', log, text(stamp), id)
   else
     redis.call('SET', overflow, text(stamp))
@@ -94,10 +109,9 @@ local function parse_companion(raw)
 end
 
 local function write_companion(key, c)
-  redis.call('SET', key, text(c.stamp) .. ' ' .. text(c.term) .. ' ' .. or_dash(c.expires) .. ' ' .. c.digest .. ' ' .. c.ops)
-  if c.expires then
-    redis.call('PEXPIREAT', key, text(c.expires + RETENTION))
-  end
+  local raw = text(c.stamp) .. ' ' .. text(c.term) .. ' ' .. or_dash(c.expires) .. ' ' .. c.digest .. ' ' .. c.ops
+  set_until(key, raw, c.expires and c.expires + RETENTION)
+  return raw
 end
 
 -- kind: value | tombstone | expired | vanished | absent | unreadable
@@ -126,8 +140,7 @@ local function held_record(key, companion_key)
 end
 
 local function put_value(key, bytes, expires)
-  redis.call('SET', key, bytes)
-  if expires then redis.call('PEXPIREAT', key, text(expires)) end
+  set_until(key, bytes, expires)
 end
 
 -- Gives a bypass writer's value, expiry or delete the next stamp above the one held and the one told.

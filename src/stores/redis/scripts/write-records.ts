@@ -32,15 +32,44 @@ for i = 1, count do
   k = k + 2 + follows
   a = next_a
 end
+
+-- Writes what was decided. The answer is the companion's own text, which the caller takes apart as he does when he reads one.
+local function write(key, companion_key, id, bytes, c, k, a, follows)
+  if bytes then
+    c.digest = redis.sha1hex(bytes)
+    put_value(key, bytes, c.expires)
+  else
+    redis.call('DEL', key)
+  end
+  local raw = write_companion(companion_key, c)
+  follow(k, a, follows, c.stamp)
+  log_entry(KEYS[2], KEYS[3], limit, id, c.stamp)
+  return raw
+end
+
+-- A write that asks nothing of what stands needs to know of it only the companion, and that no key of another type is in its way.
+local function write_plainly(key, companion_key, id, op, bytes, expires, k, a, follows)
+  local c = parse_companion(redis.call('GET', companion_key)) or { stamp = 0, ops = '-' }
+  if has_operation(c.ops, op) or type(redis.pcall('STRLEN', key)) == 'table' or not can_follow(k, a, follows) then return nil end
+  return write(key, companion_key, id, bytes,
+    { stamp = next_stamp(c.stamp), term = term, digest = '-', expires = expires, ops = join_operations(c.ops, op, RECORD_OPS) }, k, a, follows)
+end
+
 local results = {}
 k, a = 4, 6
 for i = 1, count do
   local key, companion_key = KEYS[k], KEYS[k + 1]
   local id, op, change, bytes, expires = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
   local expecting, exp_stamp, exp_digest, compared, follows = ARGV[a + 5] == '1', tonumber(ARGV[a + 6]), ARGV[a + 7], ARGV[a + 8] == '1', tonumber(ARGV[a + 9])
-  local h = held_record(key, companion_key)
-  local live = h.kind == 'value'
-  if h.kind == 'unreadable' then
+  if complete and not expecting and expires ~= 'keep' and not refused[op] then
+    local bytes = change == 'set' and bytes or nil
+    results[i] = write_plainly(key, companion_key, id, op, bytes, bytes and tonumber(expires), k + 2, a + 10, follows)
+  end
+  local h = not results[i] and held_record(key, companion_key)
+  local live = h and h.kind == 'value'
+  if results[i] then
+    -- Done.
+  elseif h.kind == 'unreadable' then
     results[i] = { 'rejected', 'the key holds another Redis type' }
   elseif not complete and not compared and h.term ~= term and (h.bypass or h.kind == 'vanished' or not has_operation(h.ops, op)) then
     results[i] = { 'suspect' }
@@ -58,19 +87,11 @@ for i = 1, count do
   elseif not can_follow(k + 2, a + 10, follows) then
     results[i] = { 'rejected', FOLLOWED_BY_OTHER }
   else
-    local stamp = next_stamp(h.stamp)
-    local c = { stamp = stamp, term = term, digest = '-', ops = join_operations(h.ops, op, RECORD_OPS) }
+    local c = { stamp = next_stamp(h.stamp), term = term, digest = '-', ops = join_operations(h.ops, op, RECORD_OPS) }
     if change == 'set' then
       if expires == 'keep' then c.expires = live and h.expires or nil else c.expires = tonumber(expires) end
-      c.digest = redis.sha1hex(bytes)
-      put_value(key, bytes, c.expires)
-    else
-      redis.call('DEL', key)
     end
-    write_companion(companion_key, c)
-    follow(k + 2, a + 10, follows, stamp)
-    log_entry(KEYS[2], KEYS[3], limit, id, stamp)
-    results[i] = { 'written', text(stamp), '', or_dash(c.expires), c.ops, change == 'set' and '1' or '0' }
+    results[i] = write(key, companion_key, id, change == 'set' and bytes or nil, c, k + 2, a + 10, follows)
   end
   k = k + 2 + follows
   a = a + 10 + follows * 3

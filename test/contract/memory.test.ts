@@ -3,6 +3,7 @@ import { MemoryPostgres } from "../memory/memory-postgres.js";
 import { MemoryRedis } from "../memory/memory-redis.js";
 import { MemoryPostgresServer } from "../memory/postgres-server.js";
 import { MemoryRedisServer } from "../memory/redis-server.js";
+import { behindGuard } from "./behind-guard.js";
 import { items } from "./contract-collections.js";
 import type { MakeOptions } from "./contract-harness.js";
 import { describePostgresContract } from "./postgres-contract.js";
@@ -57,3 +58,11 @@ describeStoreContract("MemoryRedis", memoryRedis);
 describeRedisContract("MemoryRedis", memoryRedis);
 describeStoreContract("MemoryPostgres", memoryPostgres);
 describePostgresContract("MemoryPostgres", memoryPostgres);
+describeStoreContract("MemoryRedis, its calls gathered", async (options) => {
+  const harness = await memoryRedis(options);
+  return { ...harness, store: behindGuard(harness.store) };
+});
+describeStoreContract("MemoryPostgres, its calls gathered", async (options) => {
+  const harness = await memoryPostgres(options);
+  return { ...harness, store: behindGuard(harness.store) };
+});

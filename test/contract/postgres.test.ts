@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from "vitest";
 import { applySchema } from "../../src/schema/migrate.js";
 import { PostgresStore } from "../../src/stores/postgres/postgres-store.js";
 import { type FreshDatabase, freshDatabase } from "../support/databases.js";
+import { behindGuard } from "./behind-guard.js";
 import { CONTRACT_TABLES } from "./contract-collections.js";
 import type { MakeOptions } from "./contract-harness.js";
 import { describePostgresContract } from "./postgres-contract.js";
@@ -27,7 +28,7 @@ afterAll(async () => {
 async function postgresStore({ logLimit }: MakeOptions = {}) {
   await sql`TRUNCATE contract_items, contract_counts, dual_write_fence, dual_write_log, dual_write_log_overflow, dual_write_leases`;
   const store = await PostgresStore.connect({ postgres: database.url, logLimit });
-  return { store, close: () => store.close() };
+  return { store: behindGuard(store), close: () => store.close() };
 }
 
 describeStoreContract("PostgresStore", postgresStore);

@@ -178,6 +178,14 @@ export function describeBypassedRecords(makeStore: MakeRedis): void {
       expect(await bypass().get(items.redisKey("absent"))).toBeNull();
     });
 
+    test("of another type is none that a read of values could tell from a missing one", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "b", bytes: item("red") });
+      await calls().harness.bypass.addMember(items.redisKey("a"), "m");
+      for (let time = 0; time < 2; time++)
+        expect((await calls().store.readValues(items, ["a", "b"])).values).toEqual([undefined, item("red")]);
+    });
+
     test("of another type can't be read, and is neither written nor applied over", async () => {
       await calls().beAuthority();
       await bypass().addMember(KEY, "member");

@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import type { RedisSide } from "../../src/stores/sides.js";
 import type { MakeStore, StoreHarness } from "./contract-harness.js";
+import { describeServingAlone } from "./redis-alone.js";
 import { describeBypassedCounters } from "./redis-bypassed-counters.js";
 import { describeBypassedMirror } from "./redis-bypassed-mirror.js";
 import { describeBypassedRecords } from "./redis-bypassed-records.js";
@@ -44,6 +45,7 @@ export function describeRedisContract(name: string, makeStore: MakeRedis): void 
     describeMemoryLoss(makeStore);
     describePutBack(makeStore);
     describeCounterRefill(makeStore);
+    describeServingAlone(makeStore);
     describeRedisTasks(makeStore);
   });
 }

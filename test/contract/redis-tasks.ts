@@ -1,5 +1,7 @@
 /** What migration and recovery ask of a Redis beside its data. */
+
 import { describe, expect, test } from "vitest";
+import { REFILL } from "../../src/stores/sides.js";
 import { item, items } from "./contract-collections.js";
 import { useHarness } from "./contract-harness.js";
 import type { MakeRedis } from "./redis-contract.js";
@@ -54,14 +56,36 @@ export function describeRedisTasks(makeStore: MakeRedis): void {
       expect(await calls().store.lastFence()).toBeNull();
     });
 
+    const refillerOf = (owner: string) => calls().store.claimTask(REFILL, owner, 60_000);
+
     test("is marked complete only in the term that it was refilled in", async () => {
-      expect(await calls().store.setCompleteInTerm(2)).toBe(false);
+      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(false);
       await loseAll(calls());
-      expect(await calls().store.setCompleteInTerm(1)).toBe(false);
-      expect(await calls().store.setCompleteInTerm(3)).toBe(false);
+      expect(await refillerOf("one")).toBe(true);
+      expect(await calls().store.setCompleteInTerm(1, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(3, "one")).toBe(false);
       expect(await calls().store.readFence()).toMatchObject({ complete: false });
-      expect(await calls().store.setCompleteInTerm(2)).toBe(true);
+      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(true);
       expect(await calls().store.readFence()).toMatchObject({ complete: true });
+    });
+
+    test("is marked complete only by whoever filled all of this memory", async () => {
+      await loseAll(calls());
+      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(false);
+      expect(await refillerOf("one")).toBe(true);
+      expect(await calls().store.setCompleteInTerm(2, "two")).toBe(false);
+      // Another loss, told under a term that was raised before, and then raised to the same one.
+      await calls().harness.bypass.flush();
+      await calls().store.claimMemory({ term: 1, role: "authority", complete: false, agreed: true });
+      await calls().store.raiseFence(2);
+      expect(await calls().store.renewTask(REFILL, "one", 60_000)).toBe(false);
+      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(false);
+      // A claim to a memory that came back with the task in it.
+      expect(await refillerOf("one")).toBe(true);
+      await calls().harness.bypass.restart();
+      await calls().store.claimMemory({ term: 3, role: "mirror", complete: false, agreed: true });
+      expect(await calls().store.setCompleteInTerm(3, "one")).toBe(false);
+      expect(await calls().store.readFence()).toMatchObject({ complete: false });
     });
 
     test("is empty when nothing but the library's own keys stands", async () => {
@@ -71,6 +95,19 @@ export function describeRedisTasks(makeStore: MakeRedis): void {
       expect(await calls().store.isEmpty()).toBe(true);
       await calls().harness.bypass.set("another", Buffer.from("value"));
       expect(await calls().store.isEmpty()).toBe(false);
+    });
+
+    test("has a task renewed by its owner only, and only while he has it", async () => {
+      const { store } = calls();
+      expect(await store.renewTask("sweep", "one", 60_000)).toBe(false);
+      expect(await store.claimTask("sweep", "one", 60_000)).toBe(true);
+      expect(await store.renewTask("sweep", "two", 60_000)).toBe(false);
+      expect(await store.renewTask("sweep", "one", 40)).toBe(true);
+      await calls().pass(await calls().soon(40));
+      expect(await store.renewTask("sweep", "one", 60_000)).toBe(false);
+      expect(await store.claimTask("sweep", "two", 60_000)).toBe(true);
+      expect(await store.renewTask("sweep", "two", 0)).toBe(true);
+      expect(await store.claimTask("sweep", "one", 60_000)).toBe(true);
     });
 
     test("gives a task to one owner at a time, as long as he renews it", async () => {

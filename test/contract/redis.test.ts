@@ -5,6 +5,7 @@ import { RedisStore } from "../../src/stores/redis/redis-store.js";
 import type { RedisServer } from "../servers/redis-server.js";
 import { freshRedis } from "../support/databases.js";
 import { waitFor } from "../support/wait-for.js";
+import { behindGuard } from "./behind-guard.js";
 import { items } from "./contract-collections.js";
 import type { MakeOptions } from "./contract-harness.js";
 import { describeRedisContract, type RedisHarness } from "./redis-contract.js";
@@ -29,7 +30,7 @@ async function redisStore({ logLimit }: MakeOptions = {}): Promise<RedisHarness>
   await client.flushall();
   const store = await RedisStore.connect({ redis: server.url, logLimit });
   return {
-    store,
+    store: behindGuard(store),
     markIndexed: () => store.setIndexed(items),
     close: () => store.close(),
     bypass: {

@@ -9,11 +9,13 @@ import type { MakeStore } from "./contract-harness.js";
 import { describeLookups } from "./contract-lookups.js";
 import { describeMirror } from "./contract-mirror.js";
 import { describeRepairLog } from "./contract-repair-log.js";
+import { describeValues } from "./contract-values.js";
 import { describeWrites } from "./contract-writes.js";
 
 export function describeStoreContract(name: string, makeStore: MakeStore): void {
   describe(`${name} as a store`, () => {
     describeWrites(makeStore);
+    describeValues(makeStore);
     describeExpiry(makeStore);
     describeMirror(makeStore);
     describeCounters(makeStore);

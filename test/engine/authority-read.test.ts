@@ -9,7 +9,9 @@ import { EngineFixture, never, onVirtualTime, operation, write } from "./engine-
 onVirtualTime();
 
 const read = (engine: EngineFixture, deadlineMs = 1000, context = engine.context) =>
-  readAuthority(context, operation(deadlineMs), (guard: Guard) => guard.store.readRecords(items, ["a"]));
+  readAuthority(context, operation(deadlineMs), (guard: Guard, timeoutMs: number) =>
+    guard.hot.readRecords(items, ["a"], timeoutMs),
+  );
 const failure = (engine: EngineFixture, deadlineMs?: number, context = engine.context) =>
   read(engine, deadlineMs, context).then(
     () => expect.fail("the read was answered"),

@@ -121,6 +121,14 @@ describe("an authority that lost its memory", () => {
     expect(await count(engine, { a: 1 }, operation(1000, "known"))).toEqual([5]);
   });
 
+  test("refills all counters of a call before it counts any", async () => {
+    const engine = await lost();
+    await engine.postgres.store.applyCounters(counts, 2, [{ id: "b", state: counterState({ redisPart: 7 }) }]);
+    const [a, b] = await addToCounters(engine.context, counts, [add("a"), add("b")], operation());
+    expect(b).toBe(8);
+    expect(a).toBeGreaterThan(1);
+  });
+
   test("counts nothing while the other store is away", async () => {
     const engine = await lost();
     await engine.context.term.refresh();

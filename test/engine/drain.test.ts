@@ -254,6 +254,16 @@ describe("what can't be taken", () => {
     expect(await inPostgres(engine, "good")).toMatchObject({ kind: "value" });
   });
 
+  test("is set aside after as many tries where it is more than goes at once", async () => {
+    const engine = await unheard();
+    const ids = Array.from({ length: 600 }, (_, n) => `bad-${n}`);
+    for (const id of ids) await engine.redis.store.writeRecords(items, 1, [write(id, { bytes: bad })]);
+    const told: string[] = [];
+    await rounds(engine, { refuse: async ({ id }) => told.push(id) > 0 });
+    expect(told.sort()).toEqual(ids.sort());
+    expect(await log(engine)).toEqual([]);
+  });
+
   test("counts its tries anew after another write", async () => {
     const engine = await refused();
     const refusals = new Refusals();

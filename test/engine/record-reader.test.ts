@@ -184,6 +184,23 @@ describe("an authority that lost its memory", () => {
     expect(await readOne(engine, "a")).toMatchObject({ kind: "hit", value: RED, store: "postgres", fallback: true });
   });
 
+  test("and goes away while something is put back is answered for by the other store", async () => {
+    const engine = await lost();
+    engine.after("postgres.inspectRecords", () => {
+      engine.outage("redis");
+    });
+    expect(await read(engine, "a", "nothing")).toMatchObject([
+      { kind: "hit", value: RED, store: "postgres", fallback: true },
+      { kind: "miss", store: "postgres", fallback: true },
+    ]);
+  });
+
+  test("and takes nothing back is answered for by the other store", async () => {
+    const engine = await lost();
+    engine.whenever("redis.applyRecords", fail(new Error("OOM command not allowed")));
+    expect(await readOne(engine, "a")).toMatchObject({ kind: "hit", value: RED, store: "postgres", fallback: true });
+  });
+
   test("doesn't ask for what it can't read", async () => {
     const engine = await lost();
     engine.servers.redis.bypassAddMember(items.redisKey("odd"), "member");

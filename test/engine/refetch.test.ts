@@ -104,6 +104,30 @@ describe("fetching what is missing", () => {
     expect(await records(engine)).toMatchObject({ code: "ECONNREFUSED" });
   });
 
+  test("has the authority asked anew where it fails meanwhile: the other store told all it knows", async () => {
+    for (const fetch of [records, refill]) {
+      const engine = await lost();
+      for (const method of ["inspectRecords", "inspectCounters"])
+        engine.after(`postgres.${method}`, () => {
+          engine.outage("redis");
+        });
+      const failed = await fetch(engine);
+      expect(failed).toBeInstanceOf(FencedError);
+      expect(failed).toMatchObject({
+        message: "The authority didn't take what was put back (connect ECONNREFUSED).",
+        cause: { code: "ECONNREFUSED" },
+      });
+    }
+  });
+
+  test("a silent authority leaves time to ask elsewhere", async () => {
+    const engine = await lost();
+    engine.whenever("redis.applyRecords", () => new Promise(() => {}));
+    const asked = operation(100);
+    expect(await fetchMissing(engine.context, items, ["a"], asked, incomplete)).toBeInstanceOf(FencedError);
+    expect(asked.remaining).toBeGreaterThan(30);
+  });
+
   test("ends in an error where one store isn't connected", async () => {
     const engine = await lost();
     const context = { ...engine.context, redis: null };

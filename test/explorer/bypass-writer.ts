@@ -23,8 +23,11 @@ export function bypass(world: World, truth: Truth, event: BypassEvent): void {
   const may = allowed(world, truth);
   const adds = event.kind === "bypass-set" || event.kind === "bypass-count";
   if (may === "none" || (may === "new" && !adds)) return;
+  // A closed Redis adopts nothing: a state is carried over with the end that it had, or with this one.
+  if (event.kind === "bypass-expire" && world.redis.control.fence?.role === "closed") return;
   // What expires before it was looked at leaves no trace of having been.
   if (may === "new" && event.kind === "bypass-set" && event.ttlMs !== undefined) return;
+  if (may === "new" && event.kind === "bypass-count" && truth.counter(event.id).current.expiresAt !== null) return;
   world.effect("bypass", `${event.kind} ${event.op} on ${event.id}`, () => {
     world.cover(event.kind);
     const key = (event.kind.endsWith("count") ? counters : records).redisKey(event.id);

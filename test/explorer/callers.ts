@@ -1,4 +1,4 @@
-/** Those who use the store: each asks, asks again with the same operation id when told that the outcome is unknown, and checks the answer. */
+/** Those who write: each asks, asks again with the same operation id when told that the outcome is unknown, some even when it is known, and checks the answer. */
 import {
   AuthorityUnavailableError,
   ConflictError,
@@ -6,18 +6,22 @@ import {
   DualWriteError,
   FencedError,
   OutcomeUnknownError,
+  ValidationError,
 } from "../../src/errors.js";
-import { chainOf, encode, type Lineage } from "./collections.js";
+import { type Answer, checkAnswer } from "./answers.js";
+import type { Lineage } from "./collections.js";
 import type { FleetOperator } from "./fleet-operator.js";
+import { inTime } from "./in-time.js";
 import type { PlannedEvent } from "./plan.js";
-import type { TrueState } from "./record-truth.js";
 import { DEADLINES, type SimulatedProcess } from "./simulated-process.js";
 import type { Truth } from "./truth.js";
 import type { World } from "./world.js";
 
-type Write = Extract<PlannedEvent, { op: string; process: number }>;
-/** Beyond its deadline an operation may take the mirror's time and this. Milliseconds. */
-const GRACE_MS = 100;
+export type Write = Extract<PlannedEvent, { op: string; process: number }>;
+/** How many of those who were answered ask once more, as a job does that is run twice. */
+const AGAIN = 0.12;
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export class Callers {
   constructor(
@@ -27,37 +31,58 @@ export class Callers {
   ) {}
 
   async write(event: Write): Promise<void> {
+    await this.#untilAnswered(event, false);
+    if (event.kind === "cancelled-put" || this.world.draw("again", event.op) > AGAIN) return;
+    await pause(Math.floor(this.world.draw("again after", event.op) * 1500));
+    this.world.cover("asked-again");
+    await this.#untilAnswered(event, true);
+  }
+
+  async #untilAnswered(event: Write, again: boolean): Promise<void> {
     const { operations } = this.truth;
     for (let attempt = 0; attempt < 4; attempt++) {
       const { process, untilCrash } = await this.fleet.untilServing(event.process + attempt);
-      operations.begin(event.op, event.kind);
+      operations.begin(event.op, event.kind, again);
       this.world.note(
         `${process.name}`,
-        () => `asks ${event.kind} ${event.op} on ${event.id}${attempt ? ` again (${attempt})` : ""}`,
+        () => `asks ${event.kind} ${event.op} ${again || attempt > 0 ? "again" : ""} on ${subject(event)}`,
       );
       const begun = performance.now();
+      const start = this.world.sequence;
       try {
         const answer = await Promise.race([this.#ask(process, event), untilCrash]);
         if (answer === "crashed") operations.unknown(event.op);
         else {
           this.world.note(process.name, () => `answers ${event.op}: ${JSON.stringify(answer)}`);
           if (answer !== "left") operations.acknowledged(event.op);
-          this.#inTime(event.op, begun, DEADLINES.write + DEADLINES.mirror);
+          inTime(this.world, event.op, begun, DEADLINES.write + DEADLINES.mirror);
+          if (!again && attempt === 0) checkAnswer(this.truth, event, answer, start);
           return;
         }
       } catch (error) {
         this.world.note(process.name, () => `fails ${event.op}: ${(error as Error).name}: ${(error as Error).message}`);
-        this.#inTime(event.op, begun, DEADLINES.write + DEADLINES.mirror);
-        this.#judge(event.op, error);
+        inTime(this.world, event.op, begun, DEADLINES.write + DEADLINES.mirror);
+        this.#judge(event, error);
+        if (error instanceof ValidationError) return;
       }
       if (event.kind === "cancelled-put") return;
-      await new Promise((resolve) => setTimeout(resolve, Math.floor(this.world.draw("retry", event.op) * 300)));
+      await pause(Math.floor(this.world.draw("retry", event.op) * 300));
     }
   }
 
-  #judge(op: string, error: unknown): void {
+  #judge({ op, kind }: Write, error: unknown): void {
     const { operations } = this.truth;
-    const denials = [AuthorityUnavailableError, ConflictError, DeadlineExceededError, FencedError];
+    const isDisturbed = kind === "cancelled-put" || error instanceof ConflictError || error instanceof ValidationError;
+    if (this.world.quiet && !isDisturbed)
+      this.world.violate("a healthy fleet refuses nothing", `${op}: ${(error as Error).message}`);
+    const denials: (new (...args: never[]) => Error)[] = [
+      AuthorityUnavailableError,
+      ConflictError,
+      DeadlineExceededError,
+      FencedError,
+    ];
+    // Only what a constraint is against is refused for good.
+    if (this.world.poison.size > 0) denials.push(ValidationError);
     if (error instanceof OutcomeUnknownError) operations.unknown(op);
     else if (denials.some((one) => error instanceof one)) operations.denied(op, (error as Error).message);
     else
@@ -67,23 +92,33 @@ export class Callers {
       );
   }
 
-  #inTime(what: string, begun: number, limit: number): void {
-    const took = performance.now() - begun;
-    if (took > limit + GRACE_MS)
-      this.world.violate("every operation settles by its deadline", `${what} took ${took} ms of ${limit}`);
-  }
-
   /** `left`: nothing was to be written. */
-  async #ask(process: SimulatedProcess, event: Write): Promise<unknown> {
-    const { id, op } = event;
+  async #ask(process: SimulatedProcess, event: Write): Promise<Answer> {
+    const { op } = event;
     const options = { operationId: op };
-    if (event.kind === "count") return (await process.counters.add([{ id, by: event.by }], options)).get(id);
-    const value: Lineage = { chain: [op] };
-    const expiresAt = event.ttlMs === undefined ? undefined : Date.now() + event.ttlMs;
+    const append = ({ chain }: Lineage): Lineage => ({ chain: [...chain, op] });
     switch (event.kind) {
-      case "put":
-        await process.records.put(id, value, { ...options, expiresAt: expiresAt ?? null });
+      case "count": {
+        const entries = [event.id, event.also].flatMap((id) => (id === undefined ? [] : [{ id, by: event.by }]));
+        return process.counters.add(entries.slice(0, event.also === event.id ? 1 : 2), options);
+      }
+      case "update-by":
+        return (await process.records.updateBy("first", event.first, append, options))?.value.chain ?? "left";
+      case "delete-by":
+        return (await process.records.deleteBy("first", event.first, options)) ? "deleted" : "left";
+    }
+    const { id, ttlMs } = event;
+    const value: Lineage = { chain: [op] };
+    const expiresAt = ttlMs === undefined ? undefined : Date.now() + ttlMs;
+    switch (event.kind) {
+      case "put": {
+        const entry = { id, value, expiresAt: expiresAt ?? null };
+        const other = { ...entry, id: event.also ?? id, value: { chain: [`${op}+`] } };
+        if (event.also === undefined || event.also === id)
+          await process.records.put(id, value, { ...options, expiresAt: expiresAt ?? null });
+        else await process.records.putMany([entry, other], options);
         return "put";
+      }
       case "cancelled-put": {
         const controller = new AbortController();
         setTimeout(() => controller.abort(new Error("cancelled")), 1 + Math.floor(this.world.draw("cancel", op) * 60));
@@ -97,118 +132,13 @@ export class Callers {
       case "delete":
         return (await process.records.delete(id, options)) ? "deleted" : "nothing stood";
       case "update": {
-        const made = await process.records.update(
-          id,
-          ({ chain }) => ({ chain: [...chain, op] }),
-          expiresAt === undefined ? options : { ...options, expiresAt },
-        );
-        return made === null ? "left" : made.chain;
+        const given = expiresAt === undefined ? options : { ...options, expiresAt };
+        return (await process.records.update(id, append, given))?.chain ?? "left";
       }
     }
   }
+}
 
-  async read(event: Extract<PlannedEvent, { kind: "read" }>): Promise<void> {
-    const { process } = await this.fleet.untilServing(event.process);
-    const [start, begun, clocks] = [
-      this.world.sequence,
-      performance.now(),
-      { redis: this.world.redis.now(), postgres: this.world.postgres.now() },
-    ];
-    const outcome = await process.records.read(event.id);
-    this.#inTime(`a read of ${event.id}`, begun, DEADLINES.read);
-    const chain = outcome.kind === "hit" ? outcome.value.chain : null;
-    this.world.note(
-      process.name,
-      () =>
-        `read ${event.id}: ${outcome.kind} ${outcome.kind === "hit" ? `[${chain}]` : ""} from ${outcome.store}${outcome.fallback ? " (fallback)" : ""}`,
-    );
-    this.world.cover(outcome.fallback ? `read-fallback-${outcome.kind}` : `read-${outcome.kind}`);
-    if (outcome.kind === "error") return;
-    const truth = this.truth.record(event.id);
-    if (outcome.fallback) {
-      if (chain && !truth.events.some((one) => String(chainOf(one.bytes)) === String(chain))) {
-        this.world.violate(
-          "a fallback read tells what once was",
-          `${event.id} was read as [${chain}], which it never was`,
-        );
-      }
-      return;
-    }
-    const store = outcome.store;
-    const fits = truth.during(start, this.world.sequence).some(({ bytes, expiresAt }) => {
-      const mayLive = bytes !== null && (expiresAt === null || expiresAt > clocks[store]);
-      const mayBeGone = bytes === null || this.world[store].isPast(expiresAt);
-      return chain === null ? mayBeGone : mayLive && bytes.equals(encode(chain));
-    });
-    if (!fits) {
-      const allowed = truth
-        .during(start, this.world.sequence)
-        .map((one) => `[${chainOf(one.bytes)}] until ${one.expiresAt}`);
-      this.world.violate(
-        "a read tells the truth",
-        `${event.id} was read from ${store} as ${chain ? `[${chain}]` : "a miss"}; it was ${allowed.join(", ")}`,
-      );
-    }
-  }
-
-  async find(event: Extract<PlannedEvent, { kind: "find" }>): Promise<void> {
-    const { process } = await this.fleet.untilServing(event.process);
-    const [start, begun] = [this.world.sequence, performance.now()];
-    const fallbacks = this.world.coverage.get("event-fallback");
-    let found: { readonly id: string; readonly value: Lineage } | null;
-    try {
-      found = await process.records.findBy("first", event.first);
-    } catch (error) {
-      this.world.cover("find-error");
-      return this.world.note(process.name, () => `finds ${event.first}: ${(error as Error).message}`);
-    } finally {
-      this.#inTime(`a lookup of ${event.first}`, begun, DEADLINES.read);
-    }
-    this.world.note(process.name, () => `finds ${event.first}: ${JSON.stringify(found)}`);
-    this.world.cover(found ? "find-hit" : "find-miss");
-    const has = (one: TrueState) => chainOf(one.bytes)?.[0] === event.first;
-    // A lookup doesn't say whether the other store answered it, which may be behind.
-    const behind = fallbacks !== this.world.coverage.get("event-fallback");
-    const since = behind ? 0 : start;
-    const during = [...this.truth.records].map(([id, truth]) => ({
-      id,
-      states: truth.during(since, this.world.sequence),
-    }));
-    const fits = found
-      ? during.some(({ id, states }) => id === found.id && states.some((one) => has(one)))
-      : during.every(({ states }) => states.some((one) => !has(one) || one.expiresAt !== null));
-    if (!fits)
-      this.world.violate(
-        "a lookup tells the truth",
-        `${event.first} was found as ${JSON.stringify(found)}; it was ${during.map(({ id, states }) => `${id} ${states.map((one) => `[${chainOf(one.bytes)}]`)}`)}`,
-      );
-  }
-
-  async readCount(event: Extract<PlannedEvent, { kind: "read-count" }>): Promise<void> {
-    const { process } = await this.fleet.untilServing(event.process);
-    const { redis, postgres } = this.world;
-    const [start, begun, clocks] = [
-      this.world.sequence,
-      performance.now(),
-      { redis: redis.now(), postgres: postgres.now() },
-    ];
-    const outcome = (await process.counters.readMany([event.id]))[0];
-    this.#inTime(`a read of ${event.id}`, begun, DEADLINES.read);
-    this.world.note(process.name, () => `read ${event.id}: ${JSON.stringify(outcome)}`);
-    if (outcome?.kind !== "hit") return;
-    const truth = this.truth.counter(event.id);
-    const { store } = outcome;
-    const allowed = (outcome.fallback ? truth.events : truth.during(start, this.world.sequence)).flatMap(
-      ({ sum, expiresAt }) => [
-        ...(expiresAt === null || expiresAt > clocks[store] ? [sum] : []),
-        ...(this.world[store].isPast(expiresAt) ? [0] : []),
-      ],
-    );
-    if (!allowed.includes(outcome.value)) {
-      this.world.violate(
-        "a read tells the truth",
-        `${event.id} was read from ${outcome.store} as ${outcome.value}; it was ${allowed}`,
-      );
-    }
-  }
+function subject(event: Write): string {
+  return "first" in event ? `what begins with ${event.first}` : `${event.id}${event.also ? ` and ${event.also}` : ""}`;
 }

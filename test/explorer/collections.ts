@@ -4,6 +4,10 @@ import { type BoundCounters, defineCounters } from "../../src/engine/define-coun
 import { type BoundRecords, defineRecords } from "../../src/engine/define-records.js";
 import { counterSyncColumns, syncColumns } from "../../src/schema/sync-columns.js";
 
+/** All that anything happens to. */
+export const RECORD_IDS = ["a", "b"] as const;
+export const COUNTER_IDS = ["m", "n", "t", "r"] as const;
+
 /** The operations that made this value, each update after the one it was built on. */
 export interface Lineage {
   readonly chain: readonly string[];

@@ -19,6 +19,8 @@ export class CounterTruth {
   #sinceFirm = 0;
   /** Operations that are part of what the counter remembers. */
   #counted = new Set<string>();
+  /** Of these nobody can say whether they are remembered. */
+  #perhapsForgotten: ReadonlySet<string> = new Set();
   /** A handover left a bypass writer's counts behind in Redis, its mirror. */
   dropped = false;
 
@@ -42,14 +44,14 @@ export class CounterTruth {
   counted(store: StoreName, add: CounterAdd, result: CounterAddResult): void {
     if (result.kind === "repeated") {
       this.world.cover("repeated-operation");
-      if (!this.#counted.has(add.operationId))
+      if (!this.#counted.has(add.operationId) && !this.#perhapsForgotten.has(add.operationId))
         this.world.violate(
           "repeated means applied",
           `${add.operationId} on ${this.id} was called a repetition, but isn't counted`,
         );
     }
     if (result.kind !== "added") return;
-    if (this.#counted.has(add.operationId))
+    if (this.#counted.has(add.operationId) && !this.#perhapsForgotten.has(add.operationId))
       this.world.violate("applied twice", `${add.operationId} on ${this.id} is counted again by ${store}`);
     this.#counted.add(add.operationId);
     this.operations.effective(add.operationId);
@@ -77,12 +79,22 @@ export class CounterTruth {
     this.#push(sum, expiresAt, by, false);
   }
 
+  /** Redis lost its memory: what a counter that expires remembered isn't brought back once it expired. */
+  redisLostMemory(): void {
+    if (this.current.expiresAt !== null)
+      this.#perhapsForgotten = new Set([...this.#perhapsForgotten, ...this.#counted]);
+  }
+
   /** After a memory loss of the authority: what Postgres has and what stands, brought together. */
   afterLoss(kind: "some" | "all", row: CounterState | undefined): void {
     const redis = redisCounter(this.world, this.id);
     const sum = lossSum(kind, redis, row);
     const survivor = row && redis.known ? mergeCounters(redis.known, row) : (row ?? redis.known);
-    const remembered = new Set(survivor?.operations);
+    // What was counted since the last sum known is added whichever generation wins, so the ids of both stay.
+    const remembered = new Set([
+      ...(redis.sum === null ? [] : (redis.known?.operations ?? [])),
+      ...(survivor?.operations ?? []),
+    ]);
     for (const op of this.#counted) if (!remembered.has(op)) this.operations.lose(op);
     this.#counted = remembered;
     if (sum !== this.current.sum) this.world.cover("loss-took-counts");
@@ -133,9 +145,13 @@ export class CounterTruth {
     this.dropped = false;
   }
 
-  /** While Postgres reigns, a repair takes over what stands in Redis for a counter that the library never counted. */
-  takenOver(row: CounterState | undefined): void {
-    if (!row || row.stamp > 0 || !this.dropped || sumOf(row) === this.current.sum) return;
+  /**
+   * While Postgres reigns, a repair takes over what stands in Redis for a counter that the library never counted; and an incomplete
+   * Postgres, before it counts, what a handover had dropped.
+   */
+  takenOver(row: CounterState | undefined, incomplete: boolean): void {
+    if (!row || !this.dropped || sumOf(row) === this.current.sum) return;
+    if (row.stamp > 0 && !(incomplete && this.events.some(({ sum }) => sum === sumOf(row)))) return;
     this.world.cover("dropped-taken-over");
     this.#push(sumOf(row), row.expiresAt, "repair", true);
   }

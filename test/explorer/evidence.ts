@@ -30,7 +30,9 @@ export class EvidenceTables {
   readonly verifies: VerifyRow[] = [];
   readonly divergences: { readonly collection: string; readonly what: string; readonly at: number }[] = [];
   readonly decisions: (Decision & { readonly at: number })[] = [];
-  readonly rejects = new Map<string, Rejected>();
+  /** Numbers given to rows of the rejects list. */
+  rows = 0;
+  readonly rejects = new Map<string, Rejected & { readonly row: number }>();
 }
 
 /** What the fleet and the migration ask of the control tables. */
@@ -112,7 +114,11 @@ export class ExplorerEvidence
 
   setAsideAll(rejects: readonly Rejected[]): Promise<void> {
     return this.#run("setAside", () => {
-      for (const one of rejects) this.tables.rejects.set(`${one.collection} ${one.key}`, one);
+      const list = this.tables.rejects;
+      for (const one of rejects) {
+        const name = `${one.collection} ${one.key}`;
+        list.set(name, { ...one, row: list.get(name)?.row ?? ++this.tables.rows });
+      }
     });
   }
 
@@ -122,7 +128,10 @@ export class ExplorerEvidence
 
   takeBackAll(collection: string, keys: readonly string[]): Promise<void> {
     return this.#run("takeBack", () => {
-      for (const key of keys) this.tables.rejects.delete(`${collection} ${key}`);
+      for (const key of keys) {
+        const name = `${collection} ${key}`;
+        if (this.tables.rejects.get(name)?.source !== "repair") this.tables.rejects.delete(name);
+      }
     });
   }
 
@@ -130,13 +139,22 @@ export class ExplorerEvidence
     return this.#run("rejectCount", () => this.tables.rejects.size);
   }
 
-  /** No value of the explorer's is refused, and what a repair replaced was valid. */
-  async knownRejects(): ReturnType<ControlRecords["knownRejects"]> {
-    return this.#run("knownRejects", () => new Map());
+  /** Those of these keys that are set aside. */
+  async knownRejects(collection: string, keys: readonly string[]): ReturnType<ControlRecords["knownRejects"]> {
+    return this.#run("knownRejects", () => {
+      const known = keys.map((key) => this.tables.rejects.get(`${collection} ${key}`));
+      return new Map(known.flatMap((one) => (one && one.source !== "repair" ? [[one.key, one] as const] : [])));
+    });
   }
 
-  async pageRejects(): Promise<[]> {
-    return [];
+  pageRejects(collection: string, after: number, limit: number): ReturnType<ControlRecords["pageRejects"]> {
+    return this.#run("pageRejects", () =>
+      [...this.tables.rejects.values()]
+        .filter((one) => one.collection === collection && one.row > after)
+        .sort((a, b) => a.row - b.row)
+        .slice(0, limit)
+        .map((one) => ({ ...one, firstSeen: new Date(this.#now()), attempts: 1, bytes: one.value?.length ?? null })),
+    );
   }
 
   startBackfill(run: Parameters<ControlRecords["startBackfill"]>[0]): Promise<void> {

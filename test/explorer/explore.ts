@@ -26,6 +26,8 @@ export interface ExploreOptions {
   readonly ignore?: readonly string[];
   /** Seeds that are left out. */
   readonly skip?: readonly number[];
+  /** Told before each schedule. */
+  readonly onSchedule?: (seed: number) => void;
 }
 
 export async function explore({
@@ -35,11 +37,13 @@ export async function explore({
   withinMs,
   ignore,
   skip,
+  onSchedule,
 }: ExploreOptions): Promise<Report> {
   const report: Report = { schedules: 0, failures: [], coverage: {} };
   const until = performance.now() + (withinMs ?? Number.POSITIVE_INFINITY);
   for (let i = 0; i < schedules && performance.now() < until; i++) {
     if (skip?.includes(seed + i)) continue;
+    onSchedule?.(seed + i);
     const { violation, coverage } = await runSchedule(makePlan(seed + i), { ignore });
     report.schedules++;
     for (const situation of coverage.keys()) report.coverage[situation] = (report.coverage[situation] ?? 0) + 1;

@@ -1,8 +1,9 @@
 /** Starts, crashes and replaces processes, and leads the fleet from stage to stage one process after another. */
 import { StrategyError } from "../../src/errors.js";
+import type { StoreName } from "../../src/stores/state.js";
 import type { EvidenceTables } from "./evidence.js";
 import { MigrationProcess } from "./migration-process.js";
-import { type Plan, strategyOf } from "./plan.js";
+import { type Cut, type Plan, strategyOf } from "./plan.js";
 import { type ProcessOptions, SimulatedProcess } from "./simulated-process.js";
 import type { Truth } from "./truth.js";
 import type { World } from "./world.js";
@@ -77,6 +78,17 @@ export class FleetOperator {
     this.#start(slot, 30 + Math.floor(this.world.draw("restart") * 800));
   }
 
+  /** The process that is in that place now. */
+  async cutOff(place: number, stores: readonly StoreName[], manner: Cut, ms: number): Promise<void> {
+    const { process } = this.#slots[place % this.#slots.length] as Slot;
+    if (!process || process.state === "gone") return;
+    this.world.note("fault", `${process.name} is ${manner} towards ${stores.join(" and ")} for ${ms} ms`);
+    process.setLinks(stores, manner);
+    await pause(ms);
+    process.setLinks(stores, "up");
+    this.world.note("fault", `${process.name} reaches ${stores.join(" and ")} again`);
+  }
+
   /** After the flips asked for before. */
   flip(to: number, graceful: boolean, live: boolean): Promise<void> {
     this.#flipping = this.#flipping.then(() => this.#flip(to, graceful, live));
@@ -113,7 +125,7 @@ export class FleetOperator {
       slot.stage = to;
       const { process } = slot;
       if (process?.state !== "serving") continue;
-      if (live) process.follow(strategyOf(to));
+      if (live) await this.#follow(process, to);
       else if (graceful) {
         // A process that crashes on its way out is replaced by whoever let it crash.
         const ended = await Promise.race([process.close(), slot.untilCrash]);
@@ -123,6 +135,18 @@ export class FleetOperator {
       await pause(Math.floor(this.world.draw("flip pause") * 150));
     }
     this.world.cover(`flip-to-${to}`);
+  }
+
+  /** Asks again until the process has seen that Redis was taken back. */
+  async #follow(process: SimulatedProcess, to: number): Promise<void> {
+    while (process.state === "serving") {
+      try {
+        return process.follow(strategyOf(to));
+      } catch (error) {
+        if (!(error instanceof StrategyError)) throw error;
+        await pause(50);
+      }
+    }
   }
 
   /** A process at the first stage may set Redis up alone: docs/guarantees.md says to go there once Redis is the authority again. */

@@ -5,6 +5,7 @@ import type { EvidenceTables } from "./evidence.js";
 import type { FleetOperator } from "./fleet-operator.js";
 import { MigrationProcess } from "./migration-process.js";
 import { type PlannedEvent, strategyOf } from "./plan.js";
+import type { Readers } from "./readers.js";
 import type { Truth } from "./truth.js";
 import type { World } from "./world.js";
 
@@ -14,10 +15,14 @@ export interface Stage {
   readonly tables: EvidenceTables;
   readonly fleet: FleetOperator;
   readonly callers: Callers;
+  readonly readers: Readers;
 }
 
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
 /** Resolves when its consequences have come to an end, as far as somebody waits for them. */
-export async function happen(event: PlannedEvent, { world, truth, tables, fleet, callers }: Stage): Promise<unknown> {
+export async function happen(event: PlannedEvent, stage: Stage): Promise<unknown> {
+  const { world, truth, tables, fleet, callers, readers } = stage;
   switch (event.kind) {
     case "put":
     case "update":
@@ -25,17 +30,21 @@ export async function happen(event: PlannedEvent, { world, truth, tables, fleet,
     case "create":
     case "cancelled-put":
     case "count":
+    case "update-by":
+    case "delete-by":
       return callers.write(event);
     case "read":
-      return callers.read(event);
+      return readers.read(event);
     case "read-count":
-      return callers.readCount(event);
+      return readers.readCount(event);
     case "find":
-      return callers.find(event);
+      return readers.find(event);
     case "backfill":
       return new MigrationProcess(world, truth, tables, event.op).backfill(event);
     case "verify":
       return new MigrationProcess(world, truth, tables, event.op).verify(event, event.repair);
+    case "retry":
+      return new MigrationProcess(world, truth, tables, event.op).retry();
     case "flip":
       return fleet.flip(event.to, event.graceful, event.live);
     case "force": {
@@ -58,14 +67,19 @@ export async function happen(event: PlannedEvent, { world, truth, tables, fleet,
     case "restart":
       return world.loseRedis(event.kind);
     case "outage": {
-      const link = world.links[event.store];
-      world.note("fault", `${event.store} ${event.manner} for ${event.ms} ms`);
-      world.cover(`outage-${event.store}-${event.manner}`);
-      link.state = event.manner;
-      await new Promise((resolve) => setTimeout(resolve, event.ms));
+      const { store, manner, ms, process } = event;
+      world.cover(`outage-${store}-${manner}${process === undefined ? "" : "-of-one"}`);
+      if (process !== undefined) return fleet.cutOff(process, [store], manner, ms);
+      const link = world.links[store];
+      world.note("fault", `${store} ${manner} for ${ms} ms`);
+      link.state = manner;
+      await pause(ms);
       link.state = "up";
-      return world.note("fault", `${event.store} is back`);
+      return world.note("fault", `${store} is back`);
     }
+    case "freeze":
+      world.cover("freeze");
+      return fleet.cutOff(event.process, ["redis", "postgres"], "silent", event.ms);
     default:
       return bypass(world, truth, event as BypassEvent);
   }

@@ -73,7 +73,8 @@ export function checkRecords(truth: Truth, one: RecordTruth): void {
   const mirror = authority === "redis" ? "postgres" : "redis";
   if (mirror === "redis" && !isMirrored(world, records.name)) return;
   const [mine, theirs] = [held[authority], held[mirror]];
-  if (mine > theirs && !isLogged(world, authority, records.name, id, mine)) {
+  const mineBytes = authority === "redis" ? (companion?.bytes ?? null) : (row?.bytes ?? null);
+  if (mine > theirs && !isLogged(world, authority, records.name, id, mine) && !truth.isSetAside(id, mineBytes)) {
     world.violate(
       "the log covers what the mirror lacks",
       `${id}: ${authority} holds stamp ${mine}, ${mirror} ${theirs}, and there is no log entry`,
@@ -134,9 +135,12 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
   const grown = known && sum !== null && sum > sumOf(known) ? { ...known, redisPart: sum - known.postgresPart } : known;
   const [mine, held, ahead] = authority === "redis" ? [known, row, row] : [row, grown, known];
   const standing = authority === "redis" ? grown : row;
+  // What expired counts nothing, and isn't brought back after a memory loss.
+  const isOver = (state: CounterState) => world.redis.isPast(state.expiresAt) || world.postgres.isPast(state.expiresAt);
   if (
     mine &&
     mine.stamp > 0 &&
+    !isOver(mine) &&
     !(held && includes(held, mine)) &&
     !isLogged(world, authority, counters.name, id, mine.stamp)
   ) {
@@ -145,7 +149,16 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
       `${id}: ${authority} holds ${parts(mine)}, ${mirror} ${parts(held)}, and there is no log entry`,
     );
   }
-  if (!truth.alone && ahead && ahead.stamp > 0 && !(standing && includes(standing, ahead))) {
+  // A closed Redis adopts nothing: what a bypass writer takes away from now on was carried over before.
+  const isClosed = authority === "redis" && world.redis.control.fence?.role === "closed";
+  if (
+    !truth.alone &&
+    !isClosed &&
+    ahead &&
+    ahead.stamp > 0 &&
+    !isOver(ahead) &&
+    !(standing && includes(standing, ahead))
+  ) {
     world.violate(
       "the mirror isn't ahead",
       `${id}: ${mirror} holds ${parts(ahead)}, the authority ${authority} ${parts(mine)}`,

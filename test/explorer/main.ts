@@ -1,9 +1,7 @@
 /** `npm run explore -- --schedules 2000 --seed 1 [--json] [--strict] [--workers 2]`, or `--replay SEED` for one schedule's trace. */
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { explore, merged, type Report } from "./explore.js";
 import { OPEN_FINDINGS } from "./open-findings.js";
+import { exploreInParallel } from "./parallel.js";
 import { makePlan } from "./plan.js";
 import { runSchedule } from "./schedule.js";
 import { shrink } from "./shrink.js";
@@ -20,7 +18,6 @@ const { values } = parseArgs({
     replay: { type: "string" },
     shrink: { type: "string" },
     skip: { type: "string", multiple: true, default: [] },
-    share: { type: "string" },
   },
 });
 
@@ -30,16 +27,15 @@ const ignore = [...(values.strict ? [] : OPEN_FINDINGS), ...values.ignore];
 
 if (values.replay !== undefined) await replay(Number(values.replay));
 else if (values.shrink !== undefined) await printShrunk(Number(values.shrink));
-else if (values.share !== undefined) {
-  process.send?.(
-    await explore({ seed, schedules, untilFailure: values["until-failure"], ignore, skip: values.skip.map(Number) }),
-  );
-  process.disconnect?.();
-} else await main();
+else await main();
 
 async function main(): Promise<void> {
   const begun = performance.now();
-  const report = merged(await Promise.all(Array.from({ length: workers }, (_, i) => share(i))));
+  const skip = values.skip.map(Number);
+  const report = await exploreInParallel(
+    { seed, schedules, untilFailure: values["until-failure"], ignore, skip },
+    workers,
+  );
   const seconds = (performance.now() - begun) / 1000;
   if (values.json) console.log(JSON.stringify({ ...report, seconds: Number(seconds.toFixed(1)) }));
   else {
@@ -52,33 +48,6 @@ async function main(): Promise<void> {
     if (first) await printShrunk(first.seed);
   }
   process.exitCode = report.failures.length > 0 ? 1 : 0;
-}
-
-/** One worker's consecutive part of the seeds. */
-function share(index: number): Promise<Report> {
-  const part = Math.ceil(schedules / workers);
-  const count = Math.max(0, Math.min(part, schedules - index * part));
-  const flags = [
-    values.strict ? ["--strict"] : [],
-    values["until-failure"] ? ["--until-failure"] : [],
-    values.ignore.flatMap((one) => ["--ignore", one]),
-    values.skip.flatMap((one) => ["--skip", one]),
-  ].flat();
-  const args = [
-    "--share",
-    String(index),
-    "--seed",
-    String(seed + index * part),
-    "--schedules",
-    String(count),
-    ...flags,
-  ];
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    child.on("message", (report) => resolve(report as Report));
-    child.on("error", reject);
-    child.on("exit", (code) => (code === 0 ? undefined : reject(new Error(`a worker ended with ${code}`))));
-  });
 }
 
 async function replay(one: number): Promise<void> {

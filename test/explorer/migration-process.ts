@@ -3,6 +3,7 @@ import { EventHub } from "../../src/engine/events.js";
 import { TermView } from "../../src/engine/term-view.js";
 import {
   AuthorityUnavailableError,
+  ConfigurationError,
   ConflictError,
   FencedError,
   GateRefusedError,
@@ -15,6 +16,7 @@ import { Guard } from "../../src/stores/guard.js";
 import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
 import { isTransient } from "../../src/stores/transient-errors.js";
 import { giveUpRedis, takeRedisBack } from "../../src/strategy/give-up.js";
+import { retrySetAside } from "../../src/strategy/set-aside.js";
 import { collections } from "./collections.js";
 import { type EvidenceTables, ExplorerEvidence } from "./evidence.js";
 import { ExplorerPostgres, ExplorerRedis } from "./explorer-stores.js";
@@ -69,7 +71,12 @@ export class MigrationProcess {
   /** Null: it was killed, or gave up. */
   backfill(limits: RunLimits): Promise<BackfillReport | null> {
     return this.#run("backfill", limits, async (options) => {
-      const report = await backfill(this.#context, options);
+      // Redis may be another since an earlier run was killed: that is told, and then asked for.
+      const report = await backfill(this.#context, options).catch((error: unknown) => {
+        if (!(error instanceof ConfigurationError)) throw error;
+        this.world.cover("backfill-restarted");
+        return backfill(this.#context, { ...options, restart: true });
+      });
       this.world.cover(`backfill-${report.state}`);
       if (report.resumed) this.world.cover("backfill-resumed");
       if (report.deletes > 0) this.world.cover("backfill-deletes");
@@ -83,8 +90,23 @@ export class MigrationProcess {
     return this.#run("verify", limits, async (options) => {
       const report = await verify(this.#context, { ...options, repair });
       this.world.cover(report.clean ? "verify-clean" : "verify-differs");
+      if (!report.clean && this.world.pure)
+        this.world.violate("no difference is told where none is", JSON.stringify(report.collections));
       if (report.repaired > 0) this.world.cover(`verify-repaired-for-${report.authority}`);
       return report;
+    });
+  }
+
+  /** What was set aside is sent again. */
+  async retry(): Promise<void> {
+    await this.#run("retrying", {}, async () => {
+      for (const collection of collections) {
+        const rejects = await this.#context.evidence.pageRejects(collection.name, 0, 100);
+        const ids = rejects.flatMap(({ key, source }) => (source === "repair" ? [] : (collection.parseKey(key) ?? [])));
+        if (ids.length === 0) continue;
+        for (const { outcome } of await retrySetAside(this.#context, collection, ids))
+          this.world.cover(`retried-${outcome}`);
+      }
     });
   }
 

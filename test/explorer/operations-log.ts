@@ -9,6 +9,8 @@ interface Logged {
   denied: boolean;
   /** An attempt ended as unknown. */
   unknown: boolean;
+  /** A store recognised it. */
+  repeated: boolean;
 }
 
 export class Operations {
@@ -16,15 +18,17 @@ export class Operations {
   constructor(readonly world: World) {}
 
   of(id: string): Logged {
-    const logged = this.#all.get(id) ?? { kind: "other", effects: 0, denied: false, unknown: false };
+    const logged = this.#all.get(id) ?? { kind: "other", effects: 0, denied: false, unknown: false, repeated: false };
     this.#all.set(id, logged);
     return logged;
   }
 
-  begin(id: string, kind: string): void {
+  /** `again`: though it was answered before, so that a denial says of this attempt only. */
+  begin(id: string, kind: string, again: boolean): void {
     const op = this.of(id);
     op.kind = kind;
     op.denied = false;
+    op.unknown ||= again;
   }
 
   effective(id: string): void {

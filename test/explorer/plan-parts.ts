@@ -1,14 +1,34 @@
 /** What a plan may have beside the callers and the walk over the stages. */
-import type { PlannedEvent, Weather } from "./plan.js";
+import type { PlannedEvent } from "./plan.js";
+import type { When } from "./plan-callers.js";
 import type { Random } from "./random.js";
 
-/** When and to whom things happen. */
-export interface When extends Pick<Weather, "usualMs"> {
-  readonly at: () => number;
-  readonly process: () => number;
-  /** What happens before the first callers ask, and how long they ask. Milliseconds. */
-  readonly lead: number;
-  readonly length: number;
+/** Some of the values are refused by Postgres, whoever writes them. */
+export function addPoison(random: Random, events: PlannedEvent[], { at }: When): string[] {
+  // What ends within seconds is taken off the list of what was set aside: nothing expires here.
+  events.splice(0, Number.POSITIVE_INFINITY, ...events.filter((event) => !("ttlMs" in event)));
+  for (let i = random.pick([0, 1, 2]); i > 0; i--) events.push({ at: at(), kind: "retry", op: `r${i}` });
+  return events.flatMap((event) =>
+    "op" in event && /put|update|create|set/.test(event.kind) && random.chance(0.35) ? [event.op] : [],
+  );
+}
+
+/** One process is cut off from one store, or stopped, while the others go on. */
+export function addCuts(random: Random, events: PlannedEvent[], { at, process }: When): void {
+  if (random.chance(0.8)) return;
+  for (let i = random.pick([1, 1, 2]); i > 0; i--) {
+    if (random.chance(0.25))
+      events.push({ at: at(), kind: "freeze", process: process(), ms: random.pick([300, 1500, 4000, 11_000]) });
+    else
+      events.push({
+        at: at(),
+        kind: "outage",
+        store: random.pick(["redis", "postgres"] as const),
+        manner: random.pick(["refuses", "silent", "deaf"] as const),
+        ms: random.pick([30, 200, 900, 3000]),
+        process: process(),
+      });
+  }
 }
 
 type Fault = "crash" | "flush" | "restore" | "restart" | "outage";
@@ -73,7 +93,7 @@ export function addFaults(random: Random, events: PlannedEvent[], { at, process 
           at: time,
           kind: "outage",
           store: random.pick(["redis", "postgres"] as const),
-          manner: random.pick(["refuses", "silent"] as const),
+          manner: random.pick(["refuses", "silent", "deaf"] as const),
           ms: random.pick([30, 200, 900, 3000]),
         });
         break;

@@ -1,8 +1,19 @@
 /** What happens in one schedule, as data: made from a seed, and cut down when it fails. */
+
+import type { StoreName } from "../../src/stores/state.js";
 import type { StrategyName } from "../../src/strategy/strategies.js";
 import { strategyNames } from "../../src/strategy/strategies.js";
+import { COUNTER_IDS, RECORD_IDS } from "./collections.js";
 import type { RunLimits } from "./migration-process.js";
-import { addFaults, addForcedPassage, addGiveUp, addRuns, type When } from "./plan-parts.js";
+import {
+  addBurst,
+  addByKey,
+  addBypassWriters,
+  addCounterCallers,
+  addRecordCallers,
+  type When,
+} from "./plan-callers.js";
+import { addCuts, addFaults, addForcedPassage, addGiveUp, addPoison, addRuns } from "./plan-parts.js";
 import { Random } from "./random.js";
 
 /** How the network and the clocks behave. */
@@ -24,11 +35,23 @@ export type PlannedEvent = { readonly at: number } & (
       readonly id: string;
       readonly op: string;
       readonly ttlMs?: number;
+      /** Another record that is put in the same step. */
+      readonly also?: string;
     }
+  /** Of the record whose chain begins with this operation. */
+  | { readonly kind: "update-by" | "delete-by"; readonly process: number; readonly first: string; readonly op: string }
   | { readonly kind: "read"; readonly process: number; readonly id: string }
   /** Looks for the record whose chain begins with this operation. */
   | { readonly kind: "find"; readonly process: number; readonly first: string }
-  | { readonly kind: "count"; readonly process: number; readonly id: string; readonly op: string; readonly by: number }
+  | {
+      readonly kind: "count";
+      readonly process: number;
+      readonly id: string;
+      readonly op: string;
+      readonly by: number;
+      /** Another counter that is counted in the same step. */
+      readonly also?: string;
+    }
   | { readonly kind: "read-count"; readonly process: number; readonly id: string }
   | { readonly kind: "bypass-set"; readonly id: string; readonly op: string; readonly ttlMs?: number }
   | { readonly kind: "bypass-delete"; readonly id: string; readonly op: string }
@@ -46,11 +69,20 @@ export type PlannedEvent = { readonly at: number } & (
   | { readonly kind: "snapshot" | "flush" | "restore" | "restart" }
   | {
       readonly kind: "outage";
-      readonly store: "redis" | "postgres";
-      readonly manner: "refuses" | "silent";
+      readonly store: StoreName;
+      readonly manner: Cut;
       readonly ms: number;
+      /** Only this process is cut off. @default all are */
+      readonly process?: number;
     }
+  /** Neither its calls nor their answers get anywhere, as if it had been stopped. */
+  | { readonly kind: "freeze"; readonly process: number; readonly ms: number }
+  /** What was set aside is sent again. */
+  | { readonly kind: "retry"; readonly op: string }
 );
+
+/** `refuses`: calls fail at once, answers are lost. `silent`: both hang until it is over. `deaf`: calls arrive, answers hang. */
+export type Cut = "refuses" | "silent" | "deaf";
 
 export interface Plan {
   readonly seed: number;
@@ -62,21 +94,34 @@ export interface Plan {
   readonly legacyCounters: readonly string[];
   /** Entries that a repair log holds before it becomes one mark. @default no limit */
   readonly logLimit?: number;
+  /** Whether the stores gather calls, as the real ones do. */
+  readonly coalesce: boolean;
+  /** Operations whose values Postgres refuses, until faults end. */
+  readonly poison: readonly string[];
   /** Share of reads that are compared with the mirror. */
   readonly compare: number;
   readonly events: readonly PlannedEvent[];
 }
 
-export const RECORD_IDS = ["a", "b"] as const;
-export const COUNTER_IDS = ["m", "n", "t", "r"] as const;
 /** Those that live for a time. */
 const EXPIRING_IDS = ["t", "t", "r", "m"] as const;
 
 /** What few schedules are about. */
 const SPECIALS = [
   ...[null, null, null, null, null, null, null],
-  ...(["full-log", "full-log", "forced", "give-up", "expiring-counters"] as const),
+  ...(["full-log", "full-log", "forced", "give-up", "expiring-counters", "poison", "burst"] as const),
 ];
+
+/** What nothing can be said of while it happens. */
+const DISTURBANCES: readonly PlannedEvent["kind"][] = [
+  ...(["crash", "flush", "restore", "restart", "outage", "freeze", "flip", "give-up", "take-back", "force"] as const),
+];
+
+/** A good network, and no faults. */
+export function isQuiet({ weather, logLimit, events }: Plan): boolean {
+  const isGood = weather.slowShare === 0 && weather.lostShare === 0 && weather.usualMs <= 12;
+  return isGood && logLimit === undefined && events.every(({ kind }) => !DISTURBANCES.includes(kind));
+}
 
 export function strategyOf(stage: number): StrategyName {
   return strategyNames[stage] as StrategyName;
@@ -119,76 +164,16 @@ export function makePlan(seed: number): Plan {
   };
 
   const focus = special === "expiring-counters" ? "counters" : random.pick(["records", "counters", "both"] as const);
-  if (focus !== "counters") {
-    const writes = random.between(2, 9);
-    for (let i = 0; i < writes; i++) {
-      const kind = random.pick([
-        "put",
-        "put",
-        "update",
-        "update",
-        "update",
-        "update",
-        "delete",
-        "create",
-        "cancelled-put",
-      ] as const);
-      const ttlMs = kind !== "delete" && random.chance(0.12) ? random.between(50, length) : undefined;
-      events.push({
-        at: at(),
-        kind,
-        process: process(),
-        id: id(),
-        op: op(),
-        ...(ttlMs === undefined ? {} : { ttlMs }),
-      });
-    }
-    for (let i = random.between(0, 7); i > 0; i--)
-      events.push({ at: at(), kind: "read", process: process(), id: id() });
-    for (let i = random.pick([0, 0, 1, 3]); i > 0; i--)
-      // Also what only bypass writers wrote, then or before the library came.
-      events.push({
-        at: at(),
-        kind: "find",
-        process: process(),
-        first: random.chance(0.25) ? `legacy-${id()}` : `o${random.between(1, writes + 6)}`,
-      });
-  }
-  if (focus !== "records") {
-    for (let i = random.between(2, 7); i > 0; i--)
-      events.push({ at: at(), kind: "count", process: process(), id: counter(), op: op(), by: random.between(1, 4) });
-    for (let i = random.between(0, 3); i > 0; i--)
-      events.push({ at: at(), kind: "read-count", process: process(), id: counter() });
-  }
+  const when: When = { at, process, op, id, counter, lead, length, usualMs: weather.usualMs };
+  if (focus !== "counters") addRecordCallers(random, events, when);
+  if (focus !== "records") addCounterCallers(random, events, when);
 
   const legacy =
     special === "forced" || (special !== "give-up" && random.chance(0.3))
       ? RECORD_IDS.filter(() => random.chance(0.7))
       : [];
   const legacyCounters = random.chance(0.3) ? COUNTER_IDS.slice(0, 2).filter(() => random.chance(0.7)) : [];
-  if (random.chance(0.35)) {
-    for (let i = random.between(1, 4); i > 0; i--) {
-      if (focus !== "counters") {
-        const kind = random.pick(["bypass-set", "bypass-set", "bypass-delete", "bypass-expire"] as const);
-        if (kind === "bypass-delete") events.push({ at: at(), kind, id: id(), op: op() });
-        else if (kind === "bypass-expire")
-          events.push({ at: at(), kind, id: id(), op: op(), ttlMs: random.between(50, 2 * length) });
-        else
-          events.push({
-            at: at(),
-            kind,
-            id: id(),
-            op: op(),
-            ...(random.chance(0.15) ? { ttlMs: random.between(50, 2 * length) } : {}),
-          });
-      }
-      if (focus !== "records") {
-        if (random.chance(0.75))
-          events.push({ at: at(), kind: "bypass-count", id: counter(), op: op(), by: random.between(1, 4) });
-        else events.push({ at: at(), kind: "bypass-uncount", id: counter(), op: op() });
-      }
-    }
-  }
+  if (random.chance(0.35)) addBypassWriters(random, events, when, focus);
 
   // A walk over the stages, each step to a neighbour.
   let stage = first;
@@ -202,22 +187,28 @@ export function makePlan(seed: number): Plan {
     events.push({ at: time, kind: "flip", to: stage, graceful: random.chance(0.7), live: random.chance(0.3) });
     time += random.between(50, Math.floor(length / 2));
   }
-  const when: When = { at, process, lead, length, usualMs: weather.usualMs };
   addRuns(random, events, when);
   if (special === "give-up") addGiveUp(random, events, when);
   if (special === "forced") addForcedPassage(random, events, when, first);
   // What only Redis had goes with its memory, also where a forced passage left it there.
-  addFaults(random, events, when, special !== "forced" && special !== "expiring-counters");
+  addFaults(random, events, when, special !== "forced");
+  if (focus !== "counters") addByKey(random, events, when);
+  if (special === "burst") addBurst(random, events, when);
+  addCuts(random, events, when);
+  const poison = special === "poison" ? addPoison(random, events, when) : [];
   events.sort((a, b) => a.at - b.at);
   return {
     seed,
-    weather,
+    // After a memory loss nobody tells Redis the generation of a counter that expired: its own clock has to be later.
+    weather: special === "expiring-counters" ? { ...weather, redisSkewMs: 0, postgresSkewMs: 0 } : weather,
     stage: first,
     processes,
     legacy,
     legacyCounters,
     ...(special === "full-log" ? { logLimit: random.pick([0, 1, 1]) } : {}),
     compare: random.chance(0.2) ? 1 : 0,
+    coalesce: special === "burst" || random.chance(0.6),
+    poison,
     events,
   };
 }

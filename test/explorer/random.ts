@@ -1,16 +1,27 @@
-/** Seeded choices: a stream for making plans, and hashes for choices that must not shift when something else is left out. */
+/** Seeded choices: a stream for making plans, and named series for choices that must not shift when something else is left out. */
 
-/** A number from 0 (inclusive) to 1 (exclusive) that depends on nothing but these parts. */
-export function hashOf(...parts: readonly (string | number)[]): number {
-  let h = 0x811c9dc5;
-  for (const part of parts) {
-    const text = String(part);
-    for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-    h = Math.imul(h ^ 0x2f, 0x01000193);
+/** A series of numbers from 0 (inclusive) to 1 (exclusive) that depends on nothing but the seed and its name. */
+export class Dice {
+  readonly #start: number;
+  #thrown = 0;
+
+  constructor(seed: number, name: string) {
+    this.#start = mixed(mixed(0x811c9dc5, String(seed)), name);
   }
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+
+  next(): number {
+    let h = mixed(this.#start, String(++this.#thrown));
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+  }
+}
+
+/** FNV-1a, and a mark of the text's end. */
+function mixed(hash: number, text: string): number {
+  let h = hash;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return Math.imul(h ^ 0x2f, 0x01000193);
 }
 
 /** mulberry32. */

@@ -7,7 +7,7 @@ import { MigrationProcess } from "./migration-process.js";
 import { strategyOf } from "./plan.js";
 
 /** Works until the authority is where the fleet wishes it, Redis is complete, and both logs are empty. */
-export async function settle(stage: Omit<Stage, "callers">): Promise<void> {
+export async function settle(stage: Omit<Stage, "callers" | "readers">): Promise<void> {
   const { world, truth, tables, fleet } = stage;
   let cleanUnder: string | null = null;
   let runs = 0;
@@ -23,7 +23,10 @@ export async function settle(stage: Omit<Stage, "callers">): Promise<void> {
       // A forced passage left behind what no backfill had copied: the way on leads back.
       world.cover("back-from-forced-passage");
       await fleet.flip(fleet.stage - 1, true, false);
-    } else if (ready) {
+    } else if (ready && [...tables.rejects.values()].some(({ source }) => source !== "repair"))
+      // What was in their way is put right by now.
+      await run("retry").retry();
+    else if (ready) {
       const under: string = truth.authority;
       if (under === "redis") await run("backfill").backfill({ pageSize: 3 });
       const report = await run("verify").verify({ pageSize: 3 }, true);

@@ -56,7 +56,7 @@ export class SimulatedProcess {
   ) {
     this.#truth = truth;
     const postgresStore = new ExplorerPostgres(this.#connect("postgres"), truth);
-    this.postgres = new Guard<PostgresSide>(postgresStore);
+    this.postgres = new Guard<PostgresSide>(postgresStore, { coalesce: world.coalesce });
     this.evidence = new ExplorerEvidence(postgresStore, tables);
     const events = new EventHub();
     const redis = () => this.#redis;
@@ -64,7 +64,7 @@ export class SimulatedProcess {
     this.fleet = new Fleet(() => this.fleetContext(), strategy, {
       host: "host",
       pid: Number(name.replace(/\D/g, "")),
-      tickMs: 40 + Math.floor(world.draw("tick", name) * 160),
+      tickMs: 60 + Math.floor(world.draw("tick", name) * 340),
     });
     this.engine = {
       get redis() {
@@ -99,6 +99,9 @@ export class SimulatedProcess {
         world.note(name, () => `tells ${event} ${JSON.stringify(told)}`);
       });
     }
+    events.on("divergence", (told) => {
+      if (world.pure) world.violate("no difference is told where none is", JSON.stringify(told));
+    });
     events.on("divergence", (told) => void this.evidence.recordDivergence(told).catch(() => {}));
   }
 
@@ -134,8 +137,10 @@ export class SimulatedProcess {
     this.state = "serving";
   }
 
+  /** @throws StrategyError where Redis is needed and, as far as this process knows, given up */
   follow(strategy: StrategyName): void {
     if (!this.#redis && !this.fleet.redisGivenUp) this.#connectRedis();
+    if (!this.#redis && !strategies[strategy].redisOptional) throw new StrategyError("Redis was given up.");
     this.fleet.follow(strategy);
   }
 
@@ -154,7 +159,14 @@ export class SimulatedProcess {
   }
 
   #connectRedis(): void {
-    this.#redis = new Guard<RedisSide>(new ExplorerRedis(this.#connect("redis"), this.#truth));
+    this.#redis = new Guard<RedisSide>(new ExplorerRedis(this.#connect("redis"), this.#truth), {
+      coalesce: this.world.coalesce,
+    });
+  }
+
+  /** How the way to these stores is from now on, for this process alone. */
+  setLinks(stores: readonly StoreName[], state: Connection["state"]): void {
+    for (const connection of this.#connections) if (stores.includes(connection.store)) connection.state = state;
   }
 
   async close(): Promise<void> {

@@ -3,11 +3,11 @@ import type { MemoryClaim } from "../../src/stores/sides.js";
 import type { StoreName } from "../../src/stores/state.js";
 import type { CounterAdd, CounterAddResult, Fenced, RecordWrite, RecordWriteResult } from "../../src/stores/store.js";
 import { isComplete, type StoredFence } from "../memory/control.js";
-import { counters, records } from "./collections.js";
+import { COUNTER_IDS, counters, RECORD_IDS, records } from "./collections.js";
 import { CounterTruth } from "./counter-truth.js";
+import type { EvidenceTables } from "./evidence.js";
 import { checkCounters, checkRecords } from "./invariants.js";
 import { Operations } from "./operations-log.js";
-import { COUNTER_IDS, RECORD_IDS } from "./plan.js";
 import { RecordTruth, redisRecord, sameBytes } from "./record-truth.js";
 import type { Trait, World } from "./world.js";
 
@@ -30,6 +30,7 @@ export class Truth implements Trait {
 
   constructor(
     readonly world: World,
+    readonly tables: EvidenceTables,
     ids: ReadonlySet<string>,
   ) {
     this.operations = new Operations(world);
@@ -49,9 +50,16 @@ export class Truth implements Trait {
     return this.counters.get(id) as CounterTruth;
   }
 
+  /** Whether the mirror refused this value for good, and people are told. */
+  isSetAside(id: string, bytes: Buffer | null): boolean {
+    const rejected = this.tables.rejects.get(`${records.name} ${records.redisKey(id)}`);
+    return rejected !== undefined && rejected.source !== "repair" && sameBytes(rejected.value, bytes);
+  }
+
   wrote(store: StoreName, term: number, writes: readonly RecordWrite[], result: Fenced<RecordWriteResult>): void {
     if (!this.#admitted(store, term, result.fenced)) return;
     if (result.fenced) return;
+    this.#together(writes, result.results);
     result.results.forEach((one, i) => {
       const write = writes[i] as RecordWrite;
       if (one.kind === "suspect") this.world.cover("suspect");
@@ -64,6 +72,7 @@ export class Truth implements Trait {
   counted(store: StoreName, term: number, adds: readonly CounterAdd[], result: Fenced<CounterAddResult>): void {
     if (!this.#admitted(store, term, result.fenced)) return;
     if (result.fenced) return;
+    this.#together(adds, result.results);
     result.results.forEach((one, i) => {
       const add = adds[i] as CounterAdd;
       if (one.kind === "suspect") this.world.cover("suspect-counter");
@@ -71,10 +80,26 @@ export class Truth implements Trait {
     });
   }
 
+  /** An operation is done whole or not at all. */
+  #together(asked: readonly { readonly operationId: string }[], results: readonly { readonly kind: string }[]): void {
+    const parts = new Map<string, string[]>();
+    for (const [i, { operationId }] of asked.entries())
+      parts.set(operationId, [...(parts.get(operationId) ?? []), results[i]?.kind as string]);
+    if (parts.size > 1) this.world.cover("gathered");
+    for (const [operation, kinds] of parts) {
+      const done = kinds.filter((kind) => kind === "written" || kind === "added" || kind === "repeated");
+      if (done.length > 0 && done.length < kinds.length)
+        this.world.violate("an operation is done whole or not at all", `${operation} ended as ${kinds.join(" and ")}`);
+    }
+  }
+
   /** Counters were brought to Postgres. */
   countersApplied(): void {
     if (this.authority !== "postgres") return;
-    for (const truth of this.counters.values()) truth.takenOver(this.world.postgres.counters(counters).get(truth.id));
+    const { control } = this.world.postgres;
+    const incomplete = !isComplete(control.fence as StoredFence, counters.name);
+    for (const truth of this.counters.values())
+      truth.takenOver(this.world.postgres.counters(counters).get(truth.id), incomplete);
   }
 
   #admitted(store: StoreName, term: number, fenced: boolean): boolean {
@@ -124,7 +149,8 @@ export class Truth implements Trait {
       // What expired is nothing, whether the mirror holds it as expired or as its delete.
       const [before, after] = [truth.live("redis"), this.world.postgres.isPast(live.expiresAt) ? null : live.bytes];
       if (!sameBytes(before, after) || (after && live.expiresAt !== truth.current.expiresAt)) {
-        truth.settle(live, "a handover carries every write", this.loss === null);
+        // What was over by Redis's clock may have some time left by the other's.
+        truth.settle(live, "a handover carries every write", this.loss === null && truth.current.by !== "expiry");
       }
     }
     for (const truth of this.counters.values()) {
@@ -137,6 +163,7 @@ export class Truth implements Trait {
   redisLostMemory(kind: "some" | "all"): void {
     if (this.authority === "redis") this.loss = kind;
     this.bareTrusted = kind === "all";
+    for (const truth of this.counters.values()) truth.redisLostMemory();
   }
 
   redisClaimed(claim: MemoryClaim): void {

@@ -3,8 +3,9 @@
 import type { StoreName } from "../../src/stores/state.js";
 import { MemoryPostgresServer } from "../memory/postgres-server.js";
 import { MemoryRedisServer, type RedisSnapshot } from "../memory/redis-server.js";
-import type { Weather } from "./plan.js";
-import { hashOf } from "./random.js";
+import { chainOf } from "./collections.js";
+import { type Cut, isQuiet, type Plan, type Weather } from "./plan.js";
+import { Dice } from "./random.js";
 
 /** An invariant doesn't hold: the schedule ends here. */
 export class Violation extends Error {
@@ -18,8 +19,7 @@ export class Violation extends Error {
 
 /** How the network to one server is now. */
 interface Link {
-  /** `refuses`: calls fail at once, answers are lost; `silent`: calls and answers hang until it is over. */
-  state: "up" | "refuses" | "silent";
+  state: "up" | Cut;
   /** Rises with each restart: connections made before it fail once. */
   epoch: number;
 }
@@ -40,27 +40,53 @@ export class World {
   /** Faults happen no more; everything is to settle. */
   calm = false;
   over = false;
-  /** Real work, such as reading a file, that virtual time has to wait for. */
-  outside: Promise<void> | null = null;
   readonly coverage = new Map<string, number>();
   readonly trace: string[] = [];
   readonly parked = new Set<(reason: Error) => void>();
   readonly snapshots: RedisSnapshot[] = [];
   readonly traits: Trait[] = [];
   readonly begun = Date.now();
-  readonly #occurrences = new Map<string, number>();
+  readonly #dice = new Map<string, Dice>();
+
+  readonly seed: number;
+  readonly weather: Weather;
+  /** Entries that a repair log holds. */
+  readonly logLimit: number;
+  /** The calls of a process that are under way at once go together. */
+  readonly coalesce: boolean;
+
+  /** Operations whose values Postgres refuses. */
+  readonly poison: ReadonlySet<string>;
+  /** Nothing goes wrong in this schedule, so nothing may be refused or answered by the wrong store. */
+  readonly quiet: boolean;
+  /** Nobody bypasses the library either, and nothing was there before it: the stores never differ. */
+  readonly pure: boolean;
 
   constructor(
-    readonly seed: number,
-    readonly weather: Weather,
+    plan: Plan,
     readonly tracing: boolean,
     /** Known findings that are looked past, by invariant. */
     readonly ignored: ReadonlySet<string> = new Set(),
-    /** Entries that a repair log holds. */
-    readonly logLimit = 1_000_000,
   ) {
+    const { seed, weather, logLimit, coalesce, poison } = plan;
+    this.seed = seed;
+    this.weather = weather;
+    this.logLimit = logLimit ?? 1_000_000;
+    this.coalesce = coalesce;
     this.redis = new MemoryRedisServer({ clock: () => Date.now(), clockOffsetMs: weather.redisSkewMs });
     this.postgres = new MemoryPostgresServer({ clock: () => Date.now(), clockOffsetMs: weather.postgresSkewMs });
+    this.poison = new Set(poison);
+    this.quiet = isQuiet(plan);
+    const bypassed = plan.events.some(({ kind }) => kind.startsWith("bypass"));
+    this.pure = this.quiet && !bypassed && plan.legacy.length + plan.legacyCounters.length + poison.length === 0;
+    if (poison.length > 0) this.postgres.refuses = (_collection, _id, bytes) => this.#refusal(bytes);
+  }
+
+  #refusal(bytes: Buffer): string | null {
+    const last = chainOf(bytes)?.at(-1);
+    if (this.calm || last === undefined || !this.poison.has(last)) return null;
+    this.cover("refused-for-good");
+    return "the table has a check against it";
   }
 
   cover(situation: string): void {
@@ -94,16 +120,21 @@ export class World {
 
   /** A number from 0 to 1 for the nth occasion of this name; leaving other things out doesn't shift it. */
   draw(...name: readonly (string | number)[]): number {
-    const key = name.join("/");
-    const n = (this.#occurrences.get(key) ?? 0) + 1;
-    this.#occurrences.set(key, n);
-    return hashOf(this.seed, key, n);
+    return this.dice(name.join("/")).next();
+  }
+
+  dice(name: string): Dice {
+    const known = this.#dice.get(name);
+    if (known) return known;
+    const dice = new Dice(this.seed, name);
+    this.#dice.set(name, dice);
+    return dice;
   }
 
   /** Milliseconds that one leg of a call takes. */
-  latency(process: string, step: string): number {
+  latency(dice: Dice): number {
     const { usualMs, slowShare, slowMs } = this.weather;
-    const draw = this.draw("latency", process, step);
+    const draw = dice.next();
     const slow = this.calm ? 0 : slowShare;
     if (draw < slow) return Math.ceil((draw / slow) * slowMs);
     return 1 + Math.floor(((draw - slow) / (1 - slow)) * usualMs);
@@ -127,10 +158,20 @@ export class World {
 const refused = () => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" });
 const reset = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" });
 
+/** One leg of a call: on its way to the server, or its answer on the way back. */
+interface Leg {
+  readonly isCall: boolean;
+  readonly latency: Dice;
+  readonly lost: Dice;
+}
+
 /** One process's connection to one server: where its steps are parked, delayed, lost, or vanish with the process. */
 export class Connection {
   #epoch: number;
+  readonly #legs = new Map<string, Leg>();
   dead = false;
+  /** How this process's own way there is. */
+  state: Link["state"] = "up";
 
   constructor(
     readonly world: World,
@@ -142,20 +183,31 @@ export class Connection {
 
   async step(name: string): Promise<void> {
     const { world } = this;
-    await this.#park(world.latency(this.process, name));
+    const { isCall, latency, lost } = this.#leg(name);
+    await this.#park(world.latency(latency));
     const link = world.links[this.store];
-    while (link.state === "silent") await this.#park(20);
-    const isCall = name.endsWith(":call");
-    if (link.state === "refuses") throw isCall ? refused() : reset();
+    const is = (state: Link["state"]) => link.state === state || this.state === state;
+    while (is("silent") || (!isCall && is("deaf"))) await this.#park(20);
+    if (is("refuses")) throw isCall ? refused() : reset();
     if (link.epoch !== this.#epoch) {
       this.#epoch = link.epoch;
       throw reset();
     }
-    if (!isCall && !world.calm && world.draw("lost", this.process, name) < world.weather.lostShare) {
+    if (!isCall && !world.calm && lost.next() < world.weather.lostShare) {
       world.cover("lost-answer");
       world.note(this.process, () => `${name} is lost`);
       throw reset();
     }
+  }
+
+  #leg(name: string): Leg {
+    const known = this.#legs.get(name);
+    if (known) return known;
+    const { world, process } = this;
+    const [latency, lost] = [world.dice(`latency/${process}/${name}`), world.dice(`lost/${process}/${name}`)];
+    const leg = { isCall: name.endsWith(":call"), latency, lost };
+    this.#legs.set(name, leg);
+    return leg;
   }
 
   /** Resolves after `ms`; never if the process died meanwhile, rejects when the schedule is over. */

@@ -15,7 +15,7 @@ import type {
   RecordWriteResult,
 } from "../../src/stores/store.js";
 import type { StoredFence } from "./control.js";
-import { MemoryStore, type Seen, type States } from "./memory-store.js";
+import { liveValues, MemoryStore, type Seen, type States } from "./memory-store.js";
 import { PostgresCounters } from "./postgres-counters.js";
 import { PostgresRecords } from "./postgres-records.js";
 import type { MemoryPostgresServer } from "./postgres-server.js";
@@ -53,6 +53,9 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
   /** Rows are taken away by the migration, not by the store. */
   protected override confirmed(): void {}
 
+  readValues(collection: RecordCollection, ids: readonly string[]) {
+    return this.perform("readValues", () => liveValues(this.#holdRecords(collection, ids)));
+  }
   readRecords(collection: RecordCollection, ids: readonly string[]): Seen<HeldRecord> {
     return this.perform("readRecords", () => this.#holdRecords(collection, ids));
   }
@@ -66,15 +69,18 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
     term: number,
     writes: readonly RecordWrite[],
   ): Promise<Fenced<RecordWriteResult>> {
-    return this.perform("writeRecords", () =>
-      this.asAuthority(collection, term, () => writes.map((write) => this.#records(collection).write(write))),
-    );
+    return this.perform("writeRecords", () => {
+      onlyOnce(writes);
+      return this.asAuthority(collection, term, () => this.#records(collection).writeAll(writes));
+    });
   }
 
   applyRecords(collection: RecordCollection, term: number, states: States<RecordState>): Promise<Fenced<ApplyResult>> {
-    return this.perform("applyRecords", () =>
-      this.asMirror(collection, term, () => states.map(({ id, state }) => this.#records(collection).apply(id, state))),
-    );
+    return this.perform("applyRecords", () => {
+      onlyOnce(states);
+      const records = () => this.#records(collection);
+      return this.asMirror(collection, term, () => states.map(({ id, state }) => records().apply(id, state)));
+    });
   }
 
   findByIndex(
@@ -102,13 +108,14 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
     term: number,
     adds: readonly CounterAdd[],
   ): Promise<Fenced<CounterAddResult>> {
-    return this.perform("addToCounters", () =>
-      this.asAuthority(collection, term, () => {
+    return this.perform("addToCounters", () => {
+      onlyOnce(adds);
+      return this.asAuthority(collection, term, () => {
         const counters = this.#counters(collection);
         const suspects = new Set(adds.filter((add) => counters.isSuspect(add)).map((add) => add.operationId));
         return adds.map((add) => (suspects.has(add.operationId) ? { kind: "suspect" } : counters.add(add)));
-      }),
-    );
+      });
+    });
   }
 
   applyCounters(
@@ -116,9 +123,11 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
     term: number,
     states: States<CounterState>,
   ): Promise<Fenced<ApplyResult>> {
-    return this.perform("applyCounters", () =>
-      this.asMirror(collection, term, () => states.map(({ id, state }) => this.#counters(collection).merge(id, state))),
-    );
+    return this.perform("applyCounters", () => {
+      onlyOnce(states);
+      const counters = () => this.#counters(collection);
+      return this.asMirror(collection, term, () => states.map(({ id, state }) => counters().merge(id, state)));
+    });
   }
 
   pageRecords(
@@ -176,4 +185,10 @@ export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements
     const counters = this.#counters(collection);
     return { fence: this.fenceFor(collection), held: ids.map((id) => counters.hold(id)) };
   }
+}
+
+/** As a statement of Postgres, which may change a row once. */
+function onlyOnce(items: readonly { readonly id: string }[]): void {
+  if (new Set(items.map(({ id }) => id)).size < items.length)
+    throw new Error("ON CONFLICT DO UPDATE command cannot affect row a second time");
 }

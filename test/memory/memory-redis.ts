@@ -14,7 +14,7 @@ import type {
   RecordWrite,
   RecordWriteResult,
 } from "../../src/stores/store.js";
-import type { Adopt, Seen, States } from "./memory-store.js";
+import { type Adopt, liveValues, type Seen, type States } from "./memory-store.js";
 import { MemoryRedisClient } from "./redis-client.js";
 import { MemoryRedisControl } from "./redis-control.js";
 import { RedisCounters } from "./redis-counters.js";
@@ -23,6 +23,7 @@ import { indexKey, RedisRecords } from "./redis-records.js";
 import { applyCounter } from "./redis-refill.js";
 
 export class MemoryRedis extends MemoryRedisControl implements RedisSide {
+  readonly sameIdTwice = true;
   readonly #client = new MemoryRedisClient(this.server, (name, effect) => this.perform(name, effect));
 
   /** What the migration sends commands of its own through. */
@@ -46,6 +47,9 @@ export class MemoryRedis extends MemoryRedisControl implements RedisSide {
     return this.perform("setIndexed", () => void this.server.memory.indexed.add(collection.name));
   }
 
+  readValues(collection: RecordCollection, ids: readonly string[]) {
+    return this.perform("readValues", () => liveValues(this.#holdRecords(collection, ids, false)));
+  }
   readRecords(collection: RecordCollection, ids: readonly string[]): Seen<HeldRecord> {
     return this.perform("readRecords", () => this.#holdRecords(collection, ids, false));
   }

@@ -1,7 +1,7 @@
 /** The part of the port that both in-memory stores do alike: named steps, fence, repair log, leases, clock. */
 import type { Collection } from "../../src/stores/collection.js";
 import type { StoreName } from "../../src/stores/state.js";
-import type { Fence, Fenced, Lease, LogEntry, LogStatus, Page } from "../../src/stores/store.js";
+import type { Fence, Fenced, HeldRecord, Lease, LogEntry, LogStatus, Page } from "../../src/stores/store.js";
 import { portFence, type StoredFence, storedFence, withComplete } from "./control.js";
 import type { MemoryServer } from "./memory-server.js";
 
@@ -205,4 +205,10 @@ export abstract class MemoryStore<Server extends MemoryServer> {
       next: rest.length > limit ? (page.at(-1) ?? null) : null,
     };
   }
+}
+
+/** What `readValues` gives of what stands. */
+export function liveValues({ fence, held }: Awaited<Seen<HeldRecord>>) {
+  const values = held.map((one) => (one.kind === "value" ? one.bytes : one.kind === "unreadable" ? undefined : null));
+  return { fence, values };
 }

@@ -38,14 +38,30 @@ export class PostgresRecords {
       .map(([id]) => id);
   }
 
-  write(write: RecordWrite): RecordWriteResult {
+  /** An operation of several records is done whole or not at all. */
+  writeAll(writes: readonly RecordWrite[]): RecordWriteResult[] {
+    const suspect = new Set(writes.filter((write) => this.#isSuspect(write)).map(({ operationId }) => operationId));
+    const refused = new Map<string, string>();
+    for (const { id, bytes, operationId } of writes) {
+      const reason = this.#refusal(id, bytes);
+      if (reason !== null) refused.set(operationId, reason);
+    }
+    return writes.map((write) => {
+      if (suspect.has(write.operationId)) return { kind: "suspect" };
+      return this.#write(write, refused.get(write.operationId) ?? null);
+    });
+  }
+
+  /** What is missing in an incomplete authority may stand in the other store. */
+  #isSuspect({ id, compared }: RecordWrite): boolean {
+    const complete = this.fence !== null && isComplete(this.fence, this.collection.name);
+    return !complete && !compared && !this.#rows.has(id);
+  }
+
+  #write(write: RecordWrite, reason: string | null): RecordWriteResult {
     const row = this.#rows.get(write.id);
     if (row?.operations.includes(write.operationId)) return { kind: "repeated", state: row };
-    // What is missing in an incomplete authority may stand in the other store.
-    const complete = this.fence !== null && isComplete(this.fence, this.collection.name);
-    if (!row && !write.compared && !complete) return { kind: "suspect" };
     if (write.expected && !this.#stands(row, write.expected)) return { kind: "conflict" };
-    const reason = this.#refusal(write.id, write.bytes);
     if (reason !== null) return { kind: "rejected", reason };
     const kept = this.#live(row)?.expiresAt ?? null;
     const state: RecordState = {
@@ -86,9 +102,10 @@ export class PostgresRecords {
 
   /** Why the table wouldn't take a value; null if it does. */
   #refusal(id: string, bytes: Buffer | null): string | null {
+    if (bytes === null) return null;
     try {
-      if (bytes) this.collection.project(id, bytes);
-      return null;
+      this.collection.project(id, bytes);
+      return this.server.refuses(this.collection, id, bytes);
     } catch (error) {
       return (error as Error).message;
     }

@@ -32,6 +32,10 @@ export class MemoryRedisClient {
     });
   }
 
+  exists(keys: readonly string[]): Promise<number> {
+    return this.perform("exists", () => keys.filter((key) => this.server.get(key) !== undefined).length);
+  }
+
   get(key: string): Promise<string | null> {
     return this.perform("get", () => this.#text(key));
   }

@@ -1,6 +1,6 @@
 /** What an in-memory Redis knows of its own memory: whose run the fence speaks for, what was lost, who does which task. */
 import type { Collection } from "../../src/stores/collection.js";
-import type { LastFence, MemoryClaim } from "../../src/stores/sides.js";
+import { type LastFence, type MemoryClaim, REFILL } from "../../src/stores/sides.js";
 import { RETENTION_MS } from "../../src/stores/state.js";
 import type { Fence } from "../../src/stores/store.js";
 import { portFence, type StoredFence, withComplete } from "./control.js";
@@ -48,6 +48,7 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
         held?.runId !== runId || held.term < claim.term || (held.term === claim.term && held.agreed === false);
       const stands = held && !yields ? held : claimed;
       control.fence = stands;
+      if (stands === claimed) this.server.memory.tasks.delete(REFILL);
       return portFence(stands);
     });
   }
@@ -60,11 +61,11 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
     });
   }
 
-  /** Marks all complete if the fence is still in `term`. */
-  setCompleteInTerm(term: number): Promise<boolean> {
+  /** Marks all complete if the fence is still in `term` and no memory was lost since `refiller` took the task. */
+  setCompleteInTerm(term: number, refiller: string): Promise<boolean> {
     return this.perform("setCompleteInTerm", () => {
       const fence = this.standing();
-      if (fence?.term !== term) return false;
+      if (fence?.term !== term || !this.#has(REFILL, refiller)) return false;
       this.server.control.fence = withComplete(fence, null, true);
       return true;
     });
@@ -86,5 +87,19 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
       tasks.set(task, { owner, until: this.server.now() + ttlMs });
       return true;
     });
+  }
+
+  /** Renews a task that the owner still has. */
+  renewTask(task: string, owner: string, ttlMs: number): Promise<boolean> {
+    return this.perform("renewTask", () => {
+      if (!this.#has(task, owner)) return false;
+      this.server.memory.tasks.set(task, { owner, until: this.server.now() + ttlMs });
+      return true;
+    });
+  }
+
+  #has(task: string, owner: string): boolean {
+    const held = this.server.memory.tasks.get(task);
+    return held?.owner === owner && !this.server.isPast(held.until);
   }
 }

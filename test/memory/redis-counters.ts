@@ -37,6 +37,11 @@ export class RedisCounters {
     readonly logLimit: number,
   ) {}
 
+  /** Postgres was away when Redis was set up: what is counted stands beside the last sum known, until the two are brought together. */
+  get isAlone(): boolean {
+    return this.fence?.agreed === false;
+  }
+
   get complete(): boolean {
     return this.fence !== null && isComplete(this.fence, this.collection.name);
   }
@@ -80,7 +85,7 @@ export class RedisCounters {
   hold(id: string): HeldCounter {
     const s = this.look(id);
     if (s.unreadable) return { kind: "unreadable", reason: s.unreadable };
-    const compared = this.isCompared(s);
+    const compared = this.isCompared(s) && !this.isAlone;
     const standing = this.standing(s);
     if (standing) return { kind: "value", ...standing, bypass: !s.companion || this.isChanged(s), compared };
     return s.known ? { kind: "absent", last: s.known, compared } : { kind: "absent", compared };
@@ -99,7 +104,7 @@ export class RedisCounters {
     const held = s.companion?.operations ?? [];
     const standing = this.standing(s);
     if (s.known && held.includes(add.operationId)) {
-      if (this.isChanged(s)) {
+      if (this.isChanged(s) && !this.isAlone) {
         this.adopt(add.id);
         const adopted = this.look(add.id);
         return { kind: "repeated", state: this.standing(adopted) ?? (adopted.known as CounterState) };
@@ -110,16 +115,18 @@ export class RedisCounters {
     if (!Number.isSafeInteger(sum)) return { kind: "rejected", reason: TOO_GREAT };
     const stamp = this.#nextStamp(s);
     const goesOn = standing && s.companion && !s.fell;
+    const beside = this.isAlone && (!s.companion || goesOn);
+    const seen = s.companion?.lastSum ?? (this.fence?.bareTrusted ? 0 : (s.sum ?? 0));
     const renewed = add.ttlMs === null ? null : this.server.now() + add.ttlMs;
     const state: CounterState = {
-      generation: goesOn ? standing.generation : stamp,
+      generation: goesOn ? standing.generation : beside ? 0 : stamp,
       redisPart: goesOn ? standing.redisPart + add.by : sum,
       postgresPart: goesOn ? standing.postgresPart : 0,
       stamp,
       expiresAt: standing === null || (add.renew && add.ttlMs !== null) ? renewed : standing.expiresAt,
       operations: rememberOperation(held, add.operationId, COUNTER_OPERATIONS),
     };
-    this.put(s.key, state);
+    this.put(s.key, state, beside ? seen : sum);
     this.log(add.id, stamp);
     return { kind: "added", state };
   }
@@ -144,25 +151,25 @@ export class RedisCounters {
 
   isAdoptable(id: string, mode: "changed" | "bare"): boolean {
     const s = this.look(id);
-    if (s.unreadable || !this.isCompared(s)) return false;
+    if (s.unreadable || !this.isCompared(s) || this.isAlone) return false;
     if (s.sum !== null) return s.companion ? this.isChanged(s) : mode === "bare";
     if (!s.companion) return this.complete && mode === "bare";
     return this.complete && s.companion.lastSum > 0 && !this.server.isPast(s.companion.expiresAt);
   }
 
   /** Key and companion become those of a state. */
-  put(key: string, state: CounterState): void {
+  put(key: string, state: CounterState, lastSum = sumOf(state)): void {
     this.server.set(key, Buffer.from(String(sumOf(state))), state.expiresAt);
-    this.tell(key, state);
+    this.tell(key, state, lastSum);
   }
 
-  tell(key: string, state: CounterState): void {
+  tell(key: string, state: CounterState, lastSum = sumOf(state)): void {
     const { generation, postgresPart, stamp, operations, expiresAt } = state;
     const term = this.fence?.term ?? 0;
     this.server.memory.counters.set(key, {
       generation,
       postgresPart,
-      lastSum: sumOf(state),
+      lastSum,
       stamp,
       operations,
       expiresAt,

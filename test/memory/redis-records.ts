@@ -100,11 +100,25 @@ export class RedisRecords {
   /** An operation of several records is done whole or not at all. */
   writeAll(writes: readonly RecordWrite[]): RecordWriteResult[] {
     const refused = new Set<string>();
-    for (const { id, bytes, operationId } of writes) {
-      const isOneOfSeveral = writes.filter((other) => other.operationId === operationId).length > 1;
-      if (isOneOfSeveral && (this.look(id).unreadable || !this.canFollow(id, bytes))) refused.add(operationId);
+    const suspect = new Set<string>();
+    for (const write of writes) {
+      const { id, bytes, operationId } = write;
+      if (writes.filter((other) => other.operationId === operationId).length < 2) continue;
+      const s = this.look(id);
+      if (s.unreadable || !this.canFollow(id, bytes)) refused.add(operationId);
+      else if (this.#isSuspect(s, write)) suspect.add(operationId);
     }
-    return writes.map((write) => this.#write(write, refused.has(write.operationId)));
+    return writes.map((write) =>
+      suspect.has(write.operationId) && !refused.has(write.operationId)
+        ? { kind: "suspect" }
+        : this.#write(write, refused.has(write.operationId)),
+    );
+  }
+
+  /** The other store may know of something newer. */
+  #isSuspect(s: Situation, { operationId, compared }: RecordWrite): boolean {
+    const isRepeated = s.companion?.operations.includes(operationId) ?? false;
+    return !this.isCompared(s) && !compared && (this.isChanged(s, true) || !isRepeated);
   }
 
   #write(write: RecordWrite, refused: boolean): RecordWriteResult {
@@ -113,7 +127,7 @@ export class RedisRecords {
     const held = s.companion?.operations ?? [];
     const isRepeated = held.includes(write.operationId);
     const isChanged = this.isChanged(s, true);
-    if (!this.isCompared(s) && !write.compared && (isChanged || !isRepeated)) return { kind: "suspect" };
+    if (this.#isSuspect(s, write)) return { kind: "suspect" };
     if (isRepeated) {
       if (isChanged) this.adopt(write.id, 0, []);
       return { kind: "repeated", state: this.#present(this.look(write.id)) };

@@ -1,7 +1,8 @@
 /** What a Redis does to one counter's state that is brought to it: as a mirror, and as an authority that lost its memory. */
-import { type CounterState, mergeCounters, nextStamp } from "../../src/stores/state.js";
+import { COUNTER_OPERATIONS, type CounterState, mergeCounters, nextStamp } from "../../src/stores/state.js";
 import type { ApplyResult } from "../../src/stores/store.js";
 import { type CounterSituation, type RedisCounters, sumOf } from "./redis-counters.js";
+import { joined } from "./redis-records.js";
 
 export function applyCounter(counters: RedisCounters, id: string, state: CounterState): ApplyResult {
   const s = counters.look(id);
@@ -67,6 +68,7 @@ function refillStanding(
   return {
     ...merged,
     redisPart: merged.redisPart + sum - sumOf(s.known),
+    operations: joined(s.known.operations, state.operations, COUNTER_OPERATIONS),
     expiresAt: state.stamp > s.known.stamp ? state.expiresAt : expiresAt,
   };
 }

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { OverloadedError } from "../../src/errors.js";
 import { Batcher, type Joining } from "../../src/stores/coalescing/batcher.js";
-import { coalesced, type HotCalls } from "../../src/stores/coalescing/coalesced.js";
+import { type Attempt, coalesced } from "../../src/stores/coalescing/coalesced.js";
 import type { RecordCollection } from "../../src/stores/collection.js";
 import type { RecordState } from "../../src/stores/state.js";
-import type { ApplyResult } from "../../src/stores/store.js";
+import type { ApplyResult, Store } from "../../src/stores/store.js";
 
 /** A server whose answers come when the test says so. */
 function server() {
@@ -28,11 +28,11 @@ describe("a batcher", () => {
   test("sends one call by itself at once, and what comes meanwhile together", async () => {
     const { sent, batcher } = server();
     const one = batcher("twice");
-    const first = one.run(["a"]);
+    const first = one.run(["a"], 1000);
     await turn();
-    const second = one.run(["b"]);
+    const second = one.run(["b"], 1000);
     await turn();
-    const rest = [one.run(["c"]), one.run(["d", "e"]), one.run([])];
+    const rest = [one.run(["c"], 1000), one.run(["d", "e"], 1000), one.run([], 1000)];
     await turn();
     expect(sent.map(({ items }) => items)).toEqual([["a"], ["b"]]);
     sent[0]?.answer();
@@ -49,15 +49,15 @@ describe("a batcher", () => {
   test("tells a failure to the calls of its batch and to no other", async () => {
     const { sent, batcher } = server();
     const one = batcher("twice");
-    const failing = [one.run(["a"]), one.run(["b"])];
+    const failing = [one.run(["a"], 1000), one.run(["b"], 1000)];
     await turn();
-    const sound = one.run(["c"]);
+    const sound = one.run(["c"], 1000);
     await turn();
     sent[0]?.answer(new Error("cut"));
     sent[1]?.answer();
     expect((await Promise.allSettled(failing)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     expect(await sound).toEqual(["c!"]);
-    const next = one.run(["d"]);
+    const next = one.run(["d"], 1000);
     await turn();
     sent[2]?.answer();
     expect(await next).toEqual(["d!"]);
@@ -66,7 +66,12 @@ describe("a batcher", () => {
   test("keeps the order of calls that name one id, where a batch may name it once", async () => {
     const { sent, batcher } = server();
     const one = batcher("later");
-    const calls = [one.run(["a=1"]), one.run(["a=2", "b=1"]), one.run(["b=2"]), one.run(["c=1"])];
+    const calls = [
+      one.run(["a=1"], 1000),
+      one.run(["a=2", "b=1"], 1000),
+      one.run(["b=2"], 1000),
+      one.run(["c=1"], 1000),
+    ];
     await turn();
     expect(sent.map(({ items }) => items)).toEqual([
       ["a=1", "c=1"],
@@ -82,14 +87,14 @@ describe("a batcher", () => {
   test("bounds what waits by a clear error", async () => {
     const { batcher } = server();
     const one = batcher("twice");
-    for (let n = 0; n < 20_000; n++) void one.run([`${n}`]);
-    await expect(one.run(["more"])).rejects.toBeInstanceOf(OverloadedError);
+    for (let n = 0; n < 20_000; n++) void one.run([`${n}`], 1000);
+    await expect(one.run(["more"], 1000)).rejects.toBeInstanceOf(OverloadedError);
   });
 
   test("cuts what would be too long for one round trip", async () => {
     const { sent, batcher } = server();
     const one = batcher("twice");
-    const calls = Array.from({ length: 2500 }, (_, n) => one.run([`${n}`]));
+    const calls = Array.from({ length: 2500 }, (_, n) => one.run([`${n}`], 1000));
     await turn();
     expect(sent.map(({ items }) => items.length)).toEqual([1000, 1000]);
     sent[0]?.answer();
@@ -110,17 +115,15 @@ describe("states for the mirror", () => {
   });
   const mirror = (answers: (stamps: number[]) => ApplyResult[]) => {
     const told: number[][] = [];
-    const hot = coalesced(
-      {
-        applyRecords: async (_collection: unknown, _term: number, states: readonly { state: RecordState }[]) => {
-          told.push(states.map((one) => one.state.stamp));
-          return { fenced: false, results: answers(states.map((one) => one.state.stamp)) };
-        },
-      } as unknown as HotCalls,
-      { sameIdTwice: false },
-    );
+    const store = {
+      applyRecords: async (_collection: unknown, _term: number, states: readonly { state: RecordState }[]) => {
+        told.push(states.map((one) => one.state.stamp));
+        return { fenced: false, results: answers(states.map((one) => one.state.stamp)) };
+      },
+    } as unknown as Store;
+    const hot = coalesced(((call) => call(store)) as Attempt, false);
     const tell = (term: number, stamp: number) =>
-      hot.applyRecords(collection, term, [{ id: "a", state: state(stamp) }]);
+      hot.applyRecords(collection, term, [{ id: "a", state: state(stamp) }], 1000);
     return { told, tell };
   };
 

@@ -9,6 +9,7 @@ import {
 } from "../../src/errors.js";
 import { Guard, describe as inWords } from "../../src/stores/guard.js";
 import { Operation } from "../../src/stores/operation.js";
+import { retried } from "../../src/stores/retry.js";
 import type { Store } from "../../src/stores/store.js";
 
 const away = () => Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" });
@@ -161,7 +162,7 @@ describe("a retry", () => {
   test("repeats what passes by itself, sooner at first and later at most 200 ms apart", async () => {
     const op = operation(10_000);
     const { call, count } = attempts(op, Array.from({ length: 6 }, away));
-    const { value, tookMs } = await outcome(Guard.retry(op, "A write", call));
+    const { value, tookMs } = await outcome(retried(op, () => "A write", call));
     expect(value).toBe("done");
     expect(count()).toBe(7);
     expect(tookMs).toBeGreaterThanOrEqual(15);
@@ -172,17 +173,17 @@ describe("a retry", () => {
   test("begins again after a fence's refusal, but not after what is for good", async () => {
     const op = operation();
     const fenced = attempts(op, [new FencedError("moved")]);
-    expect((await outcome(Guard.retry(op, "A write", fenced.call))).value).toBe("done");
+    expect((await outcome(retried(op, () => "A write", fenced.call))).value).toBe("done");
     const bug = new Error("for good");
     const broken = attempts(op, [bug]);
-    expect((await outcome(Guard.retry(op, "A write", broken.call))).error).toBe(bug);
+    expect((await outcome(retried(op, () => "A write", broken.call))).error).toBe(bug);
     expect(broken.count()).toBe(1);
   });
 
   test("that never reached the store is refused at its deadline: nothing was applied", async () => {
     const op = operation(300);
     const { call } = attempts(op, Array.from({ length: 1000 }, away));
-    const { error, tookMs } = await outcome(Guard.retry(op, "A write", call));
+    const { error, tookMs } = await outcome(retried(op, () => "A write", call));
     expect(error).toBeInstanceOf(AuthorityUnavailableError);
     expect(error).toMatchObject({ operationId: "op", cause: { code: "ECONNREFUSED" } });
     expect(error?.message).toMatch(
@@ -194,7 +195,7 @@ describe("a retry", () => {
   test("of which one attempt may have been carried out has an unknown outcome, whatever came after", async () => {
     const op = operation(300);
     const { call } = attempts(op, [cutOff(), ...Array.from({ length: 1000 }, away)]);
-    const { error } = await outcome(Guard.retry(op, "A write", call));
+    const { error } = await outcome(retried(op, () => "A write", call));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
     expect(error).toMatchObject({ operationId: "op" });
     expect(error?.message).toContain('Repeat it with operationId "op"');
@@ -211,7 +212,7 @@ describe("a retry", () => {
         Array.from({ length: 1000 }, () => failure),
         sending,
       );
-      expect((await outcome(Guard.retry(op, "A write", call))).error).toBeInstanceOf(AuthorityUnavailableError);
+      expect((await outcome(retried(op, () => "A write", call))).error).toBeInstanceOf(AuthorityUnavailableError);
     }
   });
 
@@ -219,14 +220,14 @@ describe("a retry", () => {
     const op = operation(300);
     op.uncertain = true;
     const { call } = attempts(op, Array.from({ length: 1000 }, away));
-    expect((await outcome(Guard.retry(op, "A write", call))).error).toBeInstanceOf(OutcomeUnknownError);
+    expect((await outcome(retried(op, () => "A write", call))).error).toBeInstanceOf(OutcomeUnknownError);
   });
 
   test("without any time isn't begun", async () => {
     const op = operation(0);
     await vi.advanceTimersByTimeAsync(1);
     const { call, count } = attempts(op, []);
-    const { error } = await outcome(Guard.retry(op, "A write", call));
+    const { error } = await outcome(retried(op, () => "A write", call));
     expect(error).toBeInstanceOf(DeadlineExceededError);
     expect(error?.message).toBe("A write found no time before its deadline; nothing was applied.");
     expect(count()).toBe(0);
@@ -237,7 +238,7 @@ describe("a retry", () => {
     const op = operation(5000, controller.signal);
     const { call } = attempts(op, Array.from({ length: 1000 }, away));
     setTimeout(() => controller.abort(new Error("enough")), 100);
-    const { error, tookMs } = await outcome(Guard.retry(op, "A write", call));
+    const { error, tookMs } = await outcome(retried(op, () => "A write", call));
     expect(error).toBeInstanceOf(DeadlineExceededError);
     expect(error?.message).toBe("A write was cancelled by its signal; nothing was applied.");
     expect(tookMs).toBeLessThan(600);
@@ -250,17 +251,21 @@ describe("a retry", () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       throw cutOff();
     };
-    expect((await outcome(Guard.retry(sent, "A write", slow))).error).toBeInstanceOf(OutcomeUnknownError);
+    expect((await outcome(retried(sent, () => "A write", slow))).error).toBeInstanceOf(OutcomeUnknownError);
   });
 
   test("that succeeded as its caller cancelled has succeeded", async () => {
     const controller = new AbortController();
     const op = operation(5000, controller.signal);
     const { value } = await outcome(
-      Guard.retry(op, "A write", async () => {
-        controller.abort(new Error("enough"));
-        return "done";
-      }),
+      retried(
+        op,
+        () => "A write",
+        async () => {
+          controller.abort(new Error("enough"));
+          return "done";
+        },
+      ),
     );
     expect(value).toBe("done");
   });

@@ -11,8 +11,8 @@ interface Esbuild {
   build(options: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
-/** `source` is relative to the project's folder; the program stands under the same path in `folder`. Returns where. */
-export async function bundleProgram(source: string, folder: string): Promise<string> {
+/** `source` and `library` are relative to the project's folder; the program stands under the source's path in `folder`. Returns where. */
+export async function bundleProgram(source: string, folder: string, library = "src/index.ts"): Promise<string> {
   // The compiler that tsx brings along.
   const esbuild = createRequire(createRequire(import.meta.url).resolve("tsx"))("esbuild") as Esbuild;
   const program = join(folder, source.replace(/\.ts$/, ".mjs"));
@@ -28,7 +28,7 @@ export async function bundleProgram(source: string, folder: string): Promise<str
     target: "node20",
     format: "esm",
     tsconfig: join(ROOT, "tsconfig.json"),
-    alias: { "dual-write-store": join(ROOT, "src", "index.ts") },
+    alias: { "dual-write-store": join(ROOT, library) },
     logLevel: "error",
   });
   return program;

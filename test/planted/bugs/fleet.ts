@@ -20,6 +20,20 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     change("src/strategy/handover.ts", "adopt: false,", "adopt: true,"),
   ),
   bug(
+    "handover to a store that refused what was acknowledged",
+    schedules,
+    change("src/strategy/handover.ts", "if (lacking.length > 0) return takeBack(old, next, term, lacking);", ""),
+  ),
+  bug(
+    "refused record is forgotten without being set aside",
+    schedules,
+    change(
+      "src/engine/drain.ts",
+      "if (await refuse({ collection, id: entry.id, reason })) kept.push(entry);",
+      "kept.push(entry);",
+    ),
+  ),
+  bug(
     "two authorities at once: a handover doesn't close the old one",
     schedules,
     change(
@@ -83,8 +97,8 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     schedules,
     change(
       "src/strategy/recovery.ts",
-      "complete: false,\n        agreed: true,\n      }),\n    CONTROL_MS,\n  );\n  return SETTLED;\n}\n\n/** Redis was set up while",
-      "complete: true,\n        agreed: true,\n      }),\n    CONTROL_MS,\n  );\n  return SETTLED;\n}\n\n/** Redis was set up while",
+      "claimMemory({ term, role, complete: false, agreed: true })",
+      "claimMemory({ term, role, complete: true, agreed: true })",
     ),
   ),
   bug(

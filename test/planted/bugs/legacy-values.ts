@@ -7,7 +7,7 @@ const STEPS = "test/stores/atomic-steps.test.ts";
 const WRITE_LUA = "src/stores/redis/scripts/write-records.ts";
 const APPLY_LUA = "src/stores/redis/scripts/apply-records.ts";
 const PRELUDE_LUA = "src/stores/redis/scripts/prelude.ts";
-const REDIS_RECORDS = "src/stores/redis/record-operations.ts";
+const REDIS_RECORDS = "src/stores/redis/record-writes.ts";
 const APPLY_SQL = "src/stores/postgres/statements/apply-records.ts";
 
 export const LEGACY_VALUE_BUGS: readonly PlantedBug[] = [
@@ -46,11 +46,7 @@ export const LEGACY_VALUE_BUGS: readonly PlantedBug[] = [
   bug(
     "companion dies with its value (Redis)",
     test(REDIS, "makes a miss of the record that still knows its stamp and operations"),
-    change(
-      PRELUDE_LUA,
-      "redis.call('PEXPIREAT', key, text(c.expires + RETENTION))",
-      "redis.call('PEXPIREAT', key, text(c.expires))",
-    ),
+    change(PRELUDE_LUA, "set_until(key, raw, c.expires and c.expires + RETENTION)", "set_until(key, raw, c.expires)"),
   ),
   bug(
     "companion dies with its value (in memory)",

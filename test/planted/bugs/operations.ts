@@ -16,8 +16,8 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
     test("test/engine/refetch.test.ts", "what is put back goes under the term of the read"),
     change(
       "src/engine/refetch.ts",
-      "(store) => store.applyRecords(collection, incomplete.fence.term, states),",
-      "async (store) => store.applyRecords(collection, (await store.readFence())?.term ?? 0, states),",
+      "store.applyRecords(collection, incomplete.fence.term, states),",
+      "store.readFence().then((fence) => store.applyRecords(collection, fence?.term ?? 0, states)),",
     ),
   ),
   bug(
@@ -25,8 +25,8 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
     test("test/engine/refetch.test.ts", "a counter is refilled under the term of the read"),
     change(
       "src/engine/refetch.ts",
-      "(store) => store.applyCounters(collection, incomplete.fence.term, states),",
-      "async (store) => store.applyCounters(collection, (await store.readFence())?.term ?? 0, states),",
+      "store.applyCounters(collection, incomplete.fence.term, states),",
+      "store.readFence().then((fence) => store.applyCounters(collection, fence?.term ?? 0, states)),",
     ),
   ),
   bug(
@@ -62,11 +62,7 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
   bug(
     "uncompared state in an incomplete Redis is written over (in memory)",
     schedules,
-    change(
-      "test/memory/redis-records.ts",
-      'if (!this.isCompared(s) && !write.compared && (isChanged || !isRepeated)) return { kind: "suspect" };',
-      "",
-    ),
+    change("test/memory/redis-records.ts", 'if (this.#isSuspect(s, write)) return { kind: "suspect" };', ""),
   ),
   bug(
     "update doesn't compare",
@@ -119,13 +115,41 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
     test(POSTGRES, "a repeated operation does nothing and tells what stands"),
     change(
       "src/stores/postgres/statements/write-records.ts",
-      "WHERE excluded.${sync.syncOperations}[1] <> ALL (t.${sync.syncOperations})\n",
-      "WHERE true\n",
+      "WHERE excluded.${sync.syncOperations}[1] <> ALL (t.${sync.syncOperations})${",
+      "WHERE true${",
     ),
   ),
   bug(
     "repeated operation is applied again (in memory)",
     schedules,
     change("test/memory/postgres-records.ts", "if (row?.operations.includes(write.operationId))", "if (false)"),
+  ),
+  bug(
+    "operation of several records is done in part (in memory)",
+    schedules,
+    change("test/memory/redis-records.ts", "else if (this.#isSuspect(s, write)) suspect.add(operationId);", ""),
+  ),
+  bug(
+    "gathered call is told another's result",
+    schedules,
+    change(
+      "src/stores/coalescing/coalesced.ts",
+      "results: places.map((place) => reply.results[place] as R) };",
+      "results: places.map((_, i) => reply.results[i] as R) };",
+    ),
+  ),
+  bug(
+    "gathered writes of one row go to Postgres in one statement",
+    schedules,
+    change("src/stores/guard.ts", "store.sameIdTwice ?? false", "store.sameIdTwice ?? true"),
+  ),
+  bug(
+    "change by a second key of a record that lost the key",
+    schedules,
+    change(
+      "src/engine/change-by-index.ts",
+      "isIt = present !== null && definition.valueOf(id, present) === value;",
+      "isIt = present !== null;",
+    ),
   ),
 ];

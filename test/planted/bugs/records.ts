@@ -8,7 +8,7 @@ const STEPS = "test/stores/atomic-steps.test.ts";
 const WRITE_LUA = "src/stores/redis/scripts/write-records.ts";
 const APPLY_LUA = "src/stores/redis/scripts/apply-records.ts";
 const PRELUDE_LUA = "src/stores/redis/scripts/prelude.ts";
-const REDIS_RECORDS = "src/stores/redis/record-operations.ts";
+const REDIS_RECORDS = "src/stores/redis/record-writes.ts";
 const WRITE_SQL = "src/stores/postgres/statements/write-records.ts";
 const APPLY_SQL = "src/stores/postgres/statements/apply-records.ts";
 const MEMORY_WRITE = "    this.put(write.id, state);\n    this.log(write.id, state.stamp);";
@@ -56,8 +56,8 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
     test(REDIS, "that deletes what isn't there leaves a tombstone too"),
     change(
       WRITE_LUA,
-      "  else\n    local stamp = next_stamp(h.stamp)",
-      "  elseif change == 'delete' and h.kind == 'absent' then\n    results[i] = { 'written', text(next_stamp(0)), '', '-', op, '0' }\n  else\n    local stamp = next_stamp(h.stamp)",
+      "    redis.call('DEL', key)\n  end",
+      "    if redis.call('EXISTS', key, companion_key) == 0 then return text(c.stamp) .. ' 1 - - ' .. c.ops end\n    redis.call('DEL', key)\n  end",
     ),
   ),
   bug(
@@ -65,8 +65,8 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
     test(POSTGRES, "that deletes what isn't there leaves a tombstone too"),
     change(
       WRITE_SQL,
-      "WHERE NOT i.suspect AND (NOT i.expects_value",
-      "WHERE NOT i.suspect AND (i.original IS NOT NULL OR EXISTS (SELECT FROM ${table} d WHERE d.${id.name} = i.id::${id.type})) AND (NOT i.expects_value",
+      "WHERE NOT i.suspect${",
+      "WHERE NOT i.suspect AND (i.original IS NOT NULL OR EXISTS (SELECT FROM ${table} d WHERE d.${id.name} = i.id::${id.type}))${",
     ),
   ),
   bug(
@@ -88,8 +88,8 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
     ),
     change(
       "src/stores/redis/redis-connection.ts",
-      "return call.call(this.#client, keys.length, ...keys, ...args);",
-      "return call.call(this.#client, keys.length, ...keys, ...args, Date.now());",
+      "for (const arg of args) given.push(arg);",
+      "for (const arg of args) given.push(arg);\n    given.push(Date.now());",
     ),
   ),
   bug(
@@ -109,21 +109,17 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
   bug(
     "log entry written after the write (Redis)",
     test(STEPS, "RedisStore a write whose answer never came"),
-    change(WRITE_LUA, "    log_entry(KEYS[2], KEYS[3], limit, id, stamp)\n", ""),
+    change(WRITE_LUA, "  log_entry(KEYS[2], KEYS[3], limit, id, c.stamp)\n", ""),
     change(
       REDIS_RECORDS,
       'const reply = await context.connection.script("dwWriteRecords", keys, args);',
-      'const reply = await context.connection.script("dwWriteRecords", keys, args);\n  for (const [i, row] of ((reply as unknown[])[2] as Buffer[][]).entries())\n    if (String(row[0]) === "written")\n      await context.connection.client.zadd(controlKeys.log(collection.name), String(row[1]), (writes[i] as RecordWrite).id);',
+      'const reply = await context.connection.script("dwWriteRecords", keys, args);\n  for (const [i, row] of ((reply as unknown[])[2] as (Buffer | Buffer[])[]).entries())\n    if (Buffer.isBuffer(row))\n      await context.connection.client.zadd(controlKeys.log(collection.name), String(row).split(" ")[0] as string, (writes[i] as RecordWrite).id);',
     ),
   ),
   bug(
     "log entry written after the write (Postgres)",
     test(STEPS, "PostgresStore a write whose answer never came"),
-    change(
-      WRITE_SQL,
-      '${repairLogSql("done", "$2::text", "$3::int")}',
-      '${repairLogSql("(SELECT * FROM done WHERE false)", "$2::text", "$3::int")}',
-    ),
+    change(WRITE_SQL, '${repairLogSql("done", ', '${repairLogSql("(SELECT * FROM done WHERE false)", '),
     change(
       "src/stores/postgres/record-operations.ts",
       'results[place] = { kind: "written", state };',
@@ -142,7 +138,7 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
   bug(
     "log entry removed without comparing (Redis)",
     test(REDIS, "the repair log loses an entry only to a stamp that isn't below it"),
-    change("src/stores/redis/scripts/control.ts", "if held >= 0 and held <= stamp then", "if held >= 0 then"),
+    change("src/stores/redis/scripts/control.ts", "if held and tonumber(held) <= stamp then", "if held then"),
   ),
   bug(
     "log entry removed without comparing (Postgres)",

@@ -43,7 +43,7 @@ async function ageOf(store: PostgresStore, id: string): Promise<number> {
 describe("compare-and-sets", () => {
   test("by fifty at once on a key that isn't there yet lose no increment", async () => {
     const { store, url } = fixture();
-    const other = await PostgresStore.connect({ postgres: url, coalesce: false });
+    const other = await PostgresStore.connect({ postgres: url });
     await Promise.all(Array.from({ length: 50 }, (_, n) => increment(n % 2 ? store : other, "a")));
     expect(await ageOf(store, "a")).toBe(50);
     await other.close();
@@ -102,7 +102,7 @@ describe("one operation sent twice at once", () => {
     ["a row that is", true],
   ])("is applied once on %s", async (_, exists) => {
     const { store, url } = fixture();
-    const other = await PostgresStore.connect({ postgres: url, coalesce: false });
+    const other = await PostgresStore.connect({ postgres: url });
     for (let round = 0; round < 20; round++) {
       const id = `${round}`;
       if (exists) admitted(await store.writeRecords(peopleRecords, 1, [write(id)]));
@@ -125,7 +125,7 @@ describe("one operation sent twice at once", () => {
 describe("batches in any order", () => {
   test("of writes, increments, mirrored states and cleared logs don't deadlock", async () => {
     const { store, url } = fixture();
-    const other = await PostgresStore.connect({ postgres: url, coalesce: false });
+    const other = await PostgresStore.connect({ postgres: url });
     const ids = Array.from({ length: 30 }, (_, n) => `${(n * 7) % 30}`);
     const shuffled = () => [...ids].sort(() => Math.random() - 0.5);
     const all = Array.from({ length: 60 }, async (_, n) => {

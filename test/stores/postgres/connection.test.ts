@@ -12,7 +12,7 @@ let store: PostgresStore;
 
 beforeEach(async () => {
   proxy = await startProxy({ targetUrl: fixture().url });
-  store = await PostgresStore.connect({ postgres: proxy.url, stallMs: 200, max: 3, coalesce: false });
+  store = await PostgresStore.connect({ postgres: proxy.url, stallMs: 200, max: 3 });
 });
 
 afterEach(async () => {

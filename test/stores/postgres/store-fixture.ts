@@ -151,7 +151,7 @@ export function useStore(): () => Fixture {
     fixture = {
       sql,
       url: database.url,
-      store: await PostgresStore.connect({ postgres: database.url, coalesce: false }),
+      store: await PostgresStore.connect({ postgres: database.url }),
     };
   });
   beforeEach(async () => {

@@ -1,0 +1,74 @@
+/** Lookups by a second key, and changes of what they find, on in-memory stores. */
+import { describe, expect, test } from "vitest";
+import { changeByIndex } from "../../src/engine/change-by-index.js";
+import { findByIndex } from "../../src/engine/index-lookup.js";
+import { item, items } from "../contract/contract-collections.js";
+import { recordState } from "../contract/contract-harness.js";
+import { EngineFixture, onVirtualTime, operation, write } from "./engine-fixture.js";
+
+onVirtualTime();
+
+const RED = item("red");
+const BLUE = item("blue");
+const find = (engine: EngineFixture, color = "red") => findByIndex(engine.context, items, "color", color, operation());
+const overwrite = () => ({ bytes: BLUE, expiresAt: "keep" }) as const;
+
+async function indexed(): Promise<EngineFixture> {
+  const engine = await new EngineFixture().reign("redis");
+  await engine.redis.store.setIndexed(items);
+  return engine;
+}
+
+describe("a lookup in Redis", () => {
+  test("finds what a bypass writer wrote without an entry", async () => {
+    const engine = await indexed();
+    engine.servers.redis.bypassSet(items.redisKey("a"), RED);
+    expect(await find(engine)).toMatchObject({ id: "a" });
+    expect(await find(engine, "blue")).toBeNull();
+  });
+
+  test("believes a whole index where there are no bypass writers", async () => {
+    const engine = await indexed();
+    engine.servers.redis.bypassSet(items.redisKey("a"), RED);
+    const context = { ...engine.context, bypassWriters: false };
+    expect(await findByIndex(context, items, "color", "red", operation())).toBeNull();
+  });
+
+  test("that lost its memory looks through all of Postgres too, whose index isn't whole either", async () => {
+    const engine = await new EngineFixture().reign("redis", 1, ["postgres"]);
+    await engine.postgres.store.applyRecords(items, 1, [{ id: "a", state: recordState({ stamp: 1000, bytes: RED }) }]);
+    engine.loseRedis(2);
+    engine.whenever("postgres.findByIndex", () => {
+      throw new Error("no such index");
+    });
+    expect(await find(engine)).toMatchObject({ id: "a" });
+  });
+});
+
+describe("a change of what a lookup found", () => {
+  test("isn't made under a key that the record lost meanwhile", async () => {
+    const engine = await indexed();
+    await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: RED })]);
+    engine.before("redis.writeRecords", () => engine.redis.store.writeRecords(items, 1, [write("a", { bytes: BLUE })]));
+    const changed: string[] = [];
+    const result = await changeByIndex(engine.context, items, "color", "red", operation(), (id) => {
+      changed.push(id);
+      return { bytes: item("green"), expiresAt: "keep" };
+    });
+    expect(result).toBeNull();
+    expect((await engine.redis.store.readRecords(items, ["a"])).held[0]).toMatchObject({ bytes: BLUE });
+    expect(changed).toEqual(["a"]);
+  });
+
+  test("is made to the one that has the key by then", async () => {
+    const engine = await indexed();
+    await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: RED })]);
+    engine.before("redis.writeRecords", () =>
+      engine.redis.store.writeRecords(items, 1, [write("a", { bytes: BLUE }), write("b", { bytes: RED })]),
+    );
+    expect(await changeByIndex(engine.context, items, "color", "red", operation(), overwrite)).toMatchObject({
+      id: "b",
+      kind: "written",
+    });
+  });
+});

@@ -123,7 +123,8 @@ export async function changeRecord(
       expected: { stamp: held.kind === "absent" ? 0 : held.stamp, bytes: before },
     };
     const [result] = await writeRecords(context, collection, [write], operation);
-    if (result && result.kind !== "conflict") return { kind: result.kind, state: result.state, before };
+    // Done by an earlier attempt of this call, or now: what it was made from is known in either case.
+    if (result && result.kind !== "conflict") return { kind: "written", state: result.state, before };
     if (operation.expired) {
       throw new ConflictError(
         `${collection.name}: other changes kept coming first until the deadline; nothing was applied. Retry it.`,

@@ -164,7 +164,7 @@ export class Runtime {
   async follow(strategy: StrategyName): Promise<void> {
     if (!this.#redis && !this.fleet.redisGivenUp) {
       const redis = await connectRedis(this.#options);
-      this.#redis = redis && new Guard<RedisSide>(redis);
+      this.#redis = redis && new Guard<RedisSide>(redis, { coalesce: this.#options.coalesce });
     }
     if (!this.#redis && !strategies[strategy].redisOptional) {
       throw new StrategyError(

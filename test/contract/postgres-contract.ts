@@ -91,6 +91,19 @@ export function describePostgresContract(name: string, makeStore: MakeStore<Stor
       await calls().add({ id: "a", compared: true });
     });
 
+    test("writes none of an operation's records while it asks for what it misses of one", async () => {
+      await calls().beAuthority(1, false);
+      await calls().apply("known", { stamp: 1001, bytes: item("red") });
+      const write = (id: string, operationId: string) => completeWrite({ id, bytes: item("green"), operationId });
+      const answer = await calls().store.writeRecords(items, 1, [
+        write("known", "both"),
+        write("missing", "both"),
+        completeWrite({ id: "other", bytes: item("blue"), compared: true }),
+      ]);
+      expect(answer).toMatchObject({ results: [{ kind: "suspect" }, { kind: "suspect" }, { kind: "written" }] });
+      expect(await calls().read("known")).toMatchObject({ bytes: item("red") });
+    });
+
     test("has no bypass writers: an exact look adopts nothing", async () => {
       await calls().beAuthority();
       const { stamp } = await calls().put({ id: "a" });

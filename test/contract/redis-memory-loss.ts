@@ -160,6 +160,19 @@ export function describeMemoryLoss(makeStore: MakeRedis): void {
       await calls().add({ id: "a" }, 2);
     });
 
+    test("writes none of an operation's records while one of them is suspect", async () => {
+      await loseAll(calls());
+      await calls().put({ id: "known", bytes: item("red"), compared: true }, 2);
+      const write = (id: string, operationId: string) => completeWrite({ id, bytes: item("green"), operationId });
+      const answer = await calls().store.writeRecords(items, 2, [
+        write("known", "both"),
+        write("lost", "both"),
+        completeWrite({ id: "other", bytes: item("blue"), compared: true }),
+      ]);
+      expect(answer).toMatchObject({ results: [{ kind: "suspect" }, { kind: "suspect" }, { kind: "written" }] });
+      expect(await calls().read("known")).toMatchObject({ bytes: item("red") });
+    });
+
     test("counts none of a call's counters while one of them is suspect", async () => {
       await loseAll(calls());
       await calls().applyCount("day", { redisPart: 4 }, 2);

@@ -277,7 +277,7 @@ describe("a change", () => {
     const engine = await new EngineFixture().reign("redis");
     await put(engine, "a", RED);
     engine.after("redis.writeRecords", fail(cutOff()));
-    expect(await change(engine, "a", appended("1"))).toMatchObject({ kind: "repeated", before: RED });
+    expect(await change(engine, "a", appended("1"))).toMatchObject({ kind: "written", before: RED });
     expect(await held(engine, "redis", "a")).toMatchObject({ bytes: Buffer.concat([RED, Buffer.from("1")]) });
   });
 

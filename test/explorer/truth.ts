@@ -19,8 +19,6 @@ export class Truth implements Trait {
   authority: StoreName = "redis";
   /** The authority's memory was lost, and nobody has said yet what survives. */
   loss: "some" | "all" | null = null;
-  /** The last loss was of everything (a value that stands bare came after it). */
-  bareTrusted = false;
   /** Redis was set up without Postgres having been asked: what that holds beyond comes when it is back. */
   alone: { readonly kind: "some" | "all"; readonly since: number } | null = null;
   readonly #termOf = new Map<number, StoreName>();
@@ -162,7 +160,8 @@ export class Truth implements Trait {
 
   redisLostMemory(kind: "some" | "all"): void {
     if (this.authority === "redis") this.loss = kind;
-    this.bareTrusted = kind === "all";
+    // This loss may have taken what came to a Redis that served alone, too.
+    this.alone = null;
     for (const truth of this.counters.values()) truth.redisLostMemory();
   }
 

@@ -53,11 +53,7 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
   bug(
     "uncompared state in an incomplete Redis is written over (Redis)",
     test(REDIS, "writes nothing that wasn't compared"),
-    change(
-      "src/stores/redis/scripts/write-records.ts",
-      "elseif not complete and not compared and h.term ~= term and",
-      "elseif false and",
-    ),
+    change("src/stores/redis/scripts/write-records.ts", "if not complete and ARGV[a + 8] ~= '1' then", "if false then"),
   ),
   bug(
     "uncompared state in an incomplete Redis is written over (in memory)",

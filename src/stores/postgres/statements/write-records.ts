@@ -23,6 +23,8 @@ interface Form {
   readonly compares: boolean;
   /** The repair log may have no room for all of them. */
   readonly isBounded: boolean;
+  /** Several writes belong to one operation, which is done whole or not at all. */
+  readonly isShared: boolean;
   /** As {@link fewSql} gives it. */
   readonly few: string;
 }
@@ -41,9 +43,10 @@ export function writeRecordsStatement(
   const form: Form = {
     compares: all.some(({ expected, bytes, expiresAt }) => expected || (bytes !== null && expiresAt === "keep")),
     isBounded: room < writes.length,
+    isShared: new Set(all.map(({ operationId }) => operationId)).size < all.length,
     few: fewSql(writes.length),
   };
-  const name = `write ${form.compares} ${form.isBounded} ${form.few} ${present.join()}`;
+  const name = `write ${form.compares} ${form.isBounded} ${form.isShared} ${form.few} ${present.join()}`;
   const text = statement(layout, name, () => writeRecordsSql(layout, present, form));
   const parameters: Parameter[] = [
     term,
@@ -81,7 +84,7 @@ export function writeRecordsStatement(
  * - A write that expects a value must not insert a row, which INSERT can't be told. So it is tried only if the snapshot has
  *   that value with that stamp. Stamps rise, so where the snapshot differs it would conflict anyway; and a row that is live in
  *   the snapshot isn't swept before the statement ends, for it would have to be dead for the whole retention.
- * - In an incomplete authority a missing row makes the write suspect; if a row came since, the caller just looks again.
+ * - In an incomplete authority a missing row makes its whole operation suspect; if a row came since, the caller just looks again.
  *
  * `excluded` has only the table's columns, so the write's place in the batch travels in its stamp: the first gets `base`, the
  * next `base + 2`, … from which DO UPDATE finds the other inputs of the same write in the arrays.
@@ -92,9 +95,10 @@ function writeRecordsSql(layout: TableLayout, present: readonly number[], form: 
   const kept = RECORD_OPERATIONS - 1;
   const compare = form.compares ? comparison(layout, 8 + columns.length) : null;
   const room = `$${8 + columns.length + (form.compares ? 4 : 0)}::int`;
+  const isSuspect = `(NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type}))`;
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
-    SELECT i.*, NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type}) AS suspect
+    SELECT i.*, ${form.isShared ? `bool_or(${isSuspect}) OVER (PARTITION BY i.operation)` : isSuspect} AS suspect
     FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")}${compare?.inputs ?? ""})
       WITH ORDINALITY${form.few}) i(id, operation, original, expires, compared${columns.map((_, n) => `, c${n}`).join("")}${compare?.names ?? ""}, n)
     WHERE g.admitted

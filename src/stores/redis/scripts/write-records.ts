@@ -14,8 +14,9 @@ if not fence or fence.run ~= run or fence.term ~= term or fence.role ~= 'authori
   return { 'fenced', fence and fence.raw or '' }
 end
 local complete = is_complete(fence, collection)
--- An operation of several records is done whole or not at all: what refuses one of them refuses the others.
-local refused, before = {}, nil
+-- An operation of several records is done whole or not at all: what refuses one of them refuses the others, and so does what may
+-- stand in the other store only.
+local refused, suspects, before = {}, {}, nil
 local k, a = 4, 6
 for i = 1, count do
   local op, follows = ARGV[a + 1], tonumber(ARGV[a + 9])
@@ -26,6 +27,12 @@ for i = 1, count do
       refused[op] = 'a key of the operation holds another Redis type'
     elseif not can_follow(k + 2, a + 10, follows) then
       refused[op] = FOLLOWED_BY_OTHER
+    end
+  end
+  if not complete and ARGV[a + 8] ~= '1' then
+    local h = held_record(KEYS[k], KEYS[k + 1])
+    if h.kind ~= 'unreadable' and h.term ~= term and (h.bypass or h.kind == 'vanished' or not has_operation(h.ops, op)) then
+      suspects[op] = true
     end
   end
   before = op
@@ -60,7 +67,7 @@ k, a = 4, 6
 for i = 1, count do
   local key, companion_key = KEYS[k], KEYS[k + 1]
   local id, op, change, bytes, expires = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
-  local expecting, exp_stamp, exp_digest, compared, follows = ARGV[a + 5] == '1', tonumber(ARGV[a + 6]), ARGV[a + 7], ARGV[a + 8] == '1', tonumber(ARGV[a + 9])
+  local expecting, exp_stamp, exp_digest, follows = ARGV[a + 5] == '1', tonumber(ARGV[a + 6]), ARGV[a + 7], tonumber(ARGV[a + 9])
   if complete and not expecting and expires ~= 'keep' and not refused[op] then
     local bytes = change == 'set' and bytes or nil
     results[i] = write_plainly(key, companion_key, id, op, bytes, bytes and tonumber(expires), k + 2, a + 10, follows)
@@ -71,7 +78,7 @@ for i = 1, count do
     -- Done.
   elseif h.kind == 'unreadable' then
     results[i] = { 'rejected', 'the key holds another Redis type' }
-  elseif not complete and not compared and h.term ~= term and (h.bypass or h.kind == 'vanished' or not has_operation(h.ops, op)) then
+  elseif suspects[op] and not refused[op] then
     results[i] = { 'suspect' }
   elseif has_operation(h.ops, op) then
     -- What a bypass writer did since gets a stamp of its own: under the old one the mirror would never learn it.

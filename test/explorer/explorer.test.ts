@@ -48,7 +48,7 @@ const SITUATIONS = [
 ];
 
 /** Some thousands; `npm run explore` has a hundred thousand in half an hour. */
-const SCHEDULES = 3000;
+const SCHEDULES = 2000;
 
 describe("schedules of the whole protocol over in-memory stores", () => {
   test("keep every promise, and reach every situation", { timeout: 480_000 }, async () => {

@@ -7,10 +7,13 @@ import { EventHub } from "../../src/engine/events.js";
 import { newHerd } from "../../src/engine/fallback.js";
 import { InFlight } from "../../src/engine/in-flight.js";
 import { LogClearer } from "../../src/engine/log-clearer.js";
+import { mapHit, type ReadOutcome } from "../../src/engine/outcome.js";
+import { readValue } from "../../src/engine/record-reader.js";
 import { Records } from "../../src/engine/records.js";
 import { TermView } from "../../src/engine/term-view.js";
 import { StrategyError } from "../../src/errors.js";
 import { Guard } from "../../src/stores/guard.js";
+import { Operation } from "../../src/stores/operation.js";
 import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
 import type { StoreName } from "../../src/stores/state.js";
 import { Fleet } from "../../src/strategy/fleet.js";
@@ -103,6 +106,12 @@ export class SimulatedProcess {
       if (world.pure) world.violate("no difference is told where none is", JSON.stringify(told));
     });
     events.on("divergence", (told) => void this.evidence.recordDivergence(told).catch(() => {}));
+  }
+
+  /** What `get` is made of, with its outcome. */
+  async readValue(id: string): Promise<ReadOutcome<Lineage>> {
+    const outcome = await readValue(this.engine, records, id, new Operation(undefined, DEADLINES.read));
+    return mapHit(outcome, (bytes) => records.decode(id, bytes));
   }
 
   fleetContext(): FleetContext {

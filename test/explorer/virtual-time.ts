@@ -72,7 +72,11 @@ export class VirtualTime {
       }
       static override now = () => time.now;
     }
-    const clear = (handle?: Handle | null) => handle && this.#end(handle.timer);
+    // What was begun before keeps its real time.
+    const clear = (handle?: Handle | NodeJS.Timeout | null) => {
+      if (handle instanceof Handle) this.#end(handle.timer);
+      else real.clearTimeout(handle ?? undefined);
+    };
     Object.assign(globalThis, {
       setTimeout: (run: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) =>
         this.#set(args.length === 0 ? run : () => run(...args), ms, false),

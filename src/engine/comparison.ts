@@ -9,8 +9,10 @@ import { counterDifference, type Held, recordDifference, sameHeld, stampOf } fro
 import { events } from "./events.js";
 import type { ReadOutcome } from "./outcome.js";
 
-/** Comparisons in flight at most; further samples are left out. */
-const LIMIT = 32;
+/** Comparisons in flight at most. */
+const LIMIT = 4;
+/** Records of one comparison at most; further samples are left out. */
+const AT_ONCE = 500;
 /** Entries of the repair log that are looked through. */
 const LOG_LIMIT = 10_000;
 /** Between the two looks: a difference counts only between two states that stood still. Milliseconds. */
@@ -18,6 +20,8 @@ const SECOND_LOOK_MS = 200;
 
 export class Comparison {
   readonly #context: EngineContext;
+  /** Reads that go with the next comparison of their collection: how often each id was read. */
+  readonly #waiting = new Map<Collection, { readonly authority: StoreName; readonly reads: Map<string, number> }>();
   #inFlight = 0;
   #idle: (() => void)[] = [];
   /** Reads compared so far, and how many differed. */
@@ -35,18 +39,11 @@ export class Comparison {
   /** Takes its sample of reads that the authority answered. */
   sample(collection: Collection, ids: readonly string[], outcomes: readonly ReadOutcome<unknown>[]): void {
     const { compare } = this.#context.policy();
-    if (compare === 0 || this.#inFlight >= LIMIT) return;
+    if (compare === 0) return;
     const authority = outcomes.find(({ kind, fallback }) => kind !== "error" && !fallback)?.store;
     if (!authority) return;
-    const chosen = ids.filter(() => Math.random() < compare);
-    if (chosen.length === 0) return;
-    this.#inFlight++;
-    void this.#compare(collection, chosen, authority)
-      .catch(() => {}) // A store that can't be compared now is reported by its own calls.
-      .finally(() => {
-        this.#inFlight--;
-        if (this.#inFlight === 0) for (const done of this.#idle.splice(0)) done();
-      });
+    for (const id of ids) if (Math.random() < compare) this.#add(collection, authority, id);
+    this.#begin();
   }
 
   /** Resolves when no comparison is in flight. */
@@ -54,9 +51,33 @@ export class Comparison {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  async #compare(collection: Collection, ids: readonly string[], authority: StoreName): Promise<void> {
+  #add(collection: Collection, authority: StoreName, id: string): void {
+    const waiting = this.#waiting.get(collection) ?? { authority, reads: new Map<string, number>() };
+    if (waiting.authority !== authority || waiting.reads.size >= AT_ONCE) return;
+    this.#waiting.set(collection, waiting);
+    waiting.reads.set(id, (waiting.reads.get(id) ?? 0) + 1);
+  }
+
+  /** What comes while as many as may be are in flight goes together with the next. */
+  #begin(): void {
+    for (const [collection, { authority, reads }] of this.#waiting) {
+      if (this.#inFlight >= LIMIT) return;
+      this.#waiting.delete(collection);
+      this.#inFlight++;
+      void this.#compare(collection, reads, authority)
+        .catch(() => {}) // A store that can't be compared now is reported by its own calls.
+        .finally(() => {
+          this.#inFlight--;
+          this.#begin();
+          if (this.#inFlight === 0) for (const done of this.#idle.splice(0)) done();
+        });
+    }
+  }
+
+  async #compare(collection: Collection, reads: ReadonlyMap<string, number>, authority: StoreName): Promise<void> {
+    const ids = [...reads.keys()];
     const first = await this.#look(collection, ids, authority);
-    this.counts.compared += ids.length;
+    for (const times of reads.values()) this.counts.compared += times;
     // A log too long to be looked through could explain anything, and so does what an incomplete store is known to lack.
     if (first.logged.size >= LOG_LIMIT || !first.whole) return;
     const suspects = ids.filter((_, i) => differenceOf(collection, first.mine[i] as Held, first.theirs[i] as Held));

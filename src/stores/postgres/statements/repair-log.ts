@@ -13,10 +13,11 @@ export async function readLog(connection: PostgresConnection, collection: string
 
 /**
  * Locks in the order of the ids, as writers do: a DELETE that locks in an order of its own would deadlock with them. Both
- * comparisons of stamps are made again on the newest entry, once it is locked; one that a writer raised meanwhile stays.
+ * comparisons of stamps are made again on the newest entry, once it is locked; one that a writer raised meanwhile stays. Nobody waits
+ * until it is on disk: an entry that a crash brings back costs a repetition.
  */
 const CLEAR = `WITH done AS MATERIALIZED (
-  SELECT * FROM unnest($2::text[], $3::bigint[]) d(id, stamp)
+  SELECT d.* FROM set_config('synchronous_commit', 'off', true), unnest($2::text[], $3::bigint[]) d(id, stamp)
 ), locked AS MATERIALIZED (
   SELECT l.record_id FROM dual_write_log l JOIN done d ON l.record_id = d.id
   WHERE l.collection = $1::text AND l.stamp <= d.stamp ORDER BY l.record_id COLLATE "C" FOR UPDATE OF l

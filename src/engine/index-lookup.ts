@@ -4,7 +4,7 @@ import type { RecordCollection, RecordIndex } from "../stores/collection.js";
 import { describe } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type StoreName } from "../stores/state.js";
-import type { HeldRecord, Page } from "../stores/store.js";
+import type { Fence, HeldRecord, Page } from "../stores/store.js";
 import { AuthorityReadError, readAuthority } from "./authority-read.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { fallback } from "./fallback.js";
@@ -72,9 +72,13 @@ export async function findByIndex(
     if (elsewhere.complete && !bypassed) return null;
   }
   const scanned = await scan(context, collection, definition, value, operation, authority);
-  if (scanned || reply.fence?.complete) return scanned;
-  const beyond = await scan(context, collection, definition, value, operation, otherStore(authority));
-  return beyond && confirm(context, collection, definition, [beyond.id], value, operation, source);
+  if (scanned) return scanned;
+  if (!reply.fence?.complete) {
+    const beyond = await scan(context, collection, definition, value, operation, otherStore(authority));
+    if (beyond) return confirm(context, collection, definition, [beyond.id], value, operation, source);
+  }
+  await confirmMemory(context, collection, reply.fence, operation, authority);
+  return null;
 }
 
 /** The other store's index; nothing, and incomplete, if it can't be asked. */
@@ -114,6 +118,22 @@ async function confirm(
     if (outcome.kind === "hit" && definition.valueOf(id, outcome.value) === value) return { id, bytes: outcome.value };
   }
   return null;
+}
+
+/** Pages tell nothing of the fence: a memory that was lost before the last one was read says nothing by what it lacks. */
+async function confirmMemory(
+  context: EngineContext,
+  collection: RecordCollection,
+  before: Fence | null,
+  operation: Operation,
+  store: StoreName,
+): Promise<void> {
+  const guard = guardOf(context, store);
+  const fence = await guard?.attempt((store) => store.readFence(), Math.max(1, operation.remaining)).catch(() => null);
+  if (fence && fence.term === before?.term && (fence.agreed ?? true) === (before.agreed ?? true)) return;
+  throw new AuthorityUnavailableError(
+    `${store} lost its memory, or the authority moved, while all of ${collection.name} was looked through: whether there is one can't be known now. Look again.`,
+  );
 }
 
 /** Looks through all records of a store, as long as the operation has time. */

@@ -1,6 +1,6 @@
 /** The refill of records in an authority Redis that lost its memory. */
 import { describe, expect, test } from "vitest";
-import { item, items } from "./contract-collections.js";
+import { counts, item, items } from "./contract-collections.js";
 import { useHarness } from "./contract-harness.js";
 import type { MakeRedis } from "./redis-contract.js";
 import { loseAll, loseSome } from "./redis-memory-loss.js";
@@ -160,6 +160,21 @@ export function describePutBack(makeStore: MakeRedis): void {
       await calls().store.setComplete(items, true);
       expect(await calls().apply("a", { stamp: 1001 }, 2)).toMatchObject({ kind: "kept", same: false });
       expect(await calls().read("a")).toEqual({ kind: "absent" });
+    });
+
+    test("isn't applied to a complete store that was closed either: its authority may be taken back", async () => {
+      await calls().beAuthority();
+      const state = await calls().put({ id: "a", bytes: item("red") });
+      const sum = await calls().add({ id: "a", by: 5 });
+      await calls().store.closeFence(1);
+      await bypass().set(KEY, item("blue"));
+      await bypass().incr(counts.redisKey("a"), 3);
+      expect(await calls().apply("a", state)).toEqual({ kind: "kept", stamp: state.stamp, same: false });
+      expect(await calls().applyCount("a", sum)).toMatchObject({ kind: "kept", same: false });
+      expect(await bypass().get(KEY)).toMatchObject({ bytes: item("blue") });
+      expect(await calls().sum("a")).toBe(8);
+      await calls().store.openFence(2);
+      expect(await calls().inspect("a", "changed", 2)).toMatchObject({ bytes: item("blue"), bypass: false });
     });
 
     test("in a lower term than the claimed one is refused", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { changeByIndex } from "../../src/engine/change-by-index.js";
 import { findByIndex } from "../../src/engine/index-lookup.js";
+import { AuthorityUnavailableError } from "../../src/errors.js";
 import { item, items } from "../contract/contract-collections.js";
 import { recordState } from "../contract/contract-harness.js";
 import { EngineFixture, onVirtualTime, operation, write } from "./engine-fixture.js";
@@ -42,6 +43,15 @@ describe("a lookup in Redis", () => {
       throw new Error("no such index");
     });
     expect(await find(engine)).toMatchObject({ id: "a" });
+  });
+});
+
+describe("a lookup that finds nothing by looking through all records", () => {
+  test("fails where the authority lost its memory before the end", async () => {
+    const engine = await indexed();
+    await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: BLUE })]);
+    engine.before("redis.pageRecords", () => engine.servers.redis.flush());
+    await expect(find(engine)).rejects.toThrow(AuthorityUnavailableError);
   });
 });
 

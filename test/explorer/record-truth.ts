@@ -131,14 +131,25 @@ export class RecordTruth {
       return;
     }
     if (found === this.current) return;
-    const kept: TrueState[] = [];
-    for (let event: TrueState | null = found; event; event = event.previous) kept.unshift(event);
+    const kept = pathTo(found);
     for (const event of this.lineage) if (!kept.includes(event)) this.operations.lose(event.by);
     this.world.cover(onlySinceFirm ? "handover-dropped-bypass" : "loss-took-writes");
     if (onlySinceFirm) this.dropped = true;
     this.lineage = kept;
     const { bytes, expiresAt, stamp, firm } = found;
     this.#push({ bytes, expiresAt, by: why, stamp, firm });
+  }
+
+  /** What stands came after a loss of everything, so of what was before it there is only what Postgres knew. */
+  standsOn(row: { readonly bytes: Buffer | null; readonly expiresAt: number | null; readonly stamp: number }): void {
+    const { current } = this;
+    const before = this.events.findLast((event) => event !== current && event.stamp === row.stamp && event.stamp > 0);
+    if (!before && row.stamp > 0) return;
+    const kept = before ? pathTo(before) : this.events.slice(0, 1);
+    for (const event of this.lineage) if (event !== current && !kept.includes(event)) this.operations.lose(event.by);
+    const stands = { ...current, previous: kept.at(-1) ?? null };
+    this.events[this.events.indexOf(current)] = stands;
+    this.lineage = [...kept, stands];
   }
 
   /** Redis reigns again, and what a handover had dropped still stands there: a bypass writer's truth. */
@@ -170,6 +181,13 @@ export class RecordTruth {
     this.events.push(state);
     this.lineage.push(state);
   }
+}
+
+/** What led to a state, and it. */
+function pathTo(state: TrueState): TrueState[] {
+  const path: TrueState[] = [];
+  for (let event: TrueState | null = state; event; event = event.previous) path.unshift(event);
+  return path;
 }
 
 export function sameBytes(a: Buffer | null, b: Buffer | null): boolean {

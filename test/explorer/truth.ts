@@ -208,6 +208,7 @@ export class Truth implements Trait {
         winner !== row && value === null && companion.bytes !== null && !this.world.redis.isPast(companion.expiresAt);
     }
     truth.settle(winner, "after a memory loss the newest survives", false);
+    if (!companion && value && kind === "all") truth.standsOn(row ?? nothing);
     // Key and companion come back together: a bypass writer had deleted it, or it had expired as he said.
     if (vanished) truth.bypassed(null, null, "vanished");
   }

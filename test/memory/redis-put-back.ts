@@ -8,8 +8,11 @@ export function applyRecord(records: RedisRecords, id: string, given: RecordStat
   if (s.unreadable) return { kind: "rejected", reason: OTHER_TYPE };
   const state: RecordState = given.bytes === null ? { ...given, expiresAt: null } : given;
   const authority = records.fence?.role === "authority";
+  // Nothing is missing in an authority that is complete, nor in one that was closed: it may be opened again.
+  if (records.complete && records.fence?.role !== "mirror")
+    return { kind: "kept", stamp: s.stamp, same: state.stamp === s.stamp && isSame(records, s, state) };
   if (authority ? putsBack(records, s, state) : beats(records, s, state)) return apply(records, id, s, state);
-  if (authority && !records.complete && isBypassWork(records, s, state)) {
+  if (authority && isBypassWork(records, s, state)) {
     return { kind: "kept", stamp: records.adopt(id, state.stamp, state.operations), same: false };
   }
   markCompared(records, s);
@@ -24,7 +27,6 @@ function beats(records: RedisRecords, s: Situation, state: RecordState): boolean
 
 /** In an authority only a memory loss leaves room for a state from elsewhere. */
 function putsBack(records: RedisRecords, s: Situation, state: RecordState): boolean {
-  if (records.complete) return false;
   if (s.value === null && !s.companion) return true;
   if (state.stamp <= s.stamp) return false;
   // What a bypass writer changed after the comparison stays; before it, only what came after a loss of everything.

@@ -7,6 +7,8 @@ import { joined } from "./redis-records.js";
 export function applyCounter(counters: RedisCounters, id: string, state: CounterState): ApplyResult {
   const s = counters.look(id);
   if (s.unreadable) return { kind: "rejected", reason: s.unreadable };
+  // Nothing is missing in an authority that is complete, nor in one that was closed: it may be opened again.
+  if (counters.complete && counters.fence?.role !== "mirror") return kept(s, counters.standing(s), state);
   if (counters.fence?.role !== "authority") return mirror(counters, s, state);
   if (counters.isCompared(s)) return kept(s, counters.standing(s), state);
   return refill(counters, id, s, state);

@@ -63,7 +63,8 @@ for i = 1, count do
   local expired = m.expires ~= nil and m.expires <= now_ms
   if h.kind == 'unreadable' then
     results[i] = { 'rejected', h.reason }
-  elseif authority and (complete or h.term == fence.term) then
+  elseif (complete and fence.role ~= 'mirror') or (authority and h.term == fence.term) then
+    -- Nothing is missing in an authority that is complete, nor in one that was closed: it may be opened again.
     results[i] = { 'kept', text(h.stamp), (h.kind == 'value' and h.red + h.pg == m.red + m.pg and h.gen == m.gen) and '1' or '0' }
   else
     local target

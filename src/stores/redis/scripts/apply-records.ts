@@ -22,13 +22,14 @@ local complete = is_complete(fence, collection)
 
 -- Whether a state may be written over what stands: 'write', 'keep', or 'adopt' what a bypass writer did.
 local function decide(h, stamp)
+  -- Nothing is missing in an authority that is complete, nor in one that was closed: it may be opened again.
+  if complete and fence.role ~= 'mirror' then return 'keep' end
   if not authority then
     if stamp == 0 then return h.kind == 'absent' and 'write' or 'keep' end
     -- What a bypass writer changed is replaced by the very state that he changed, too.
     local changed = h.bypass or h.kind == 'vanished'
     return (stamp > h.stamp or (changed and stamp == h.stamp)) and 'write' or 'keep'
   end
-  if complete then return 'keep' end
   if h.kind == 'absent' then return 'write' end
   if h.kind == 'value' and not h.companion then
     if stamp > 0 and not fence.trusted then return 'write' end

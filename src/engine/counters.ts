@@ -37,7 +37,7 @@ export async function addToCounters(
       const messages: Message<CounterState>[] = [];
       for (let i = 0; i < results.length; i++) {
         const one = results[i] as CounterAddResult;
-        if ("state" in one) messages.push({ id: (adds[i] as CounterAdd).id, state: one.state });
+        if ("state" in one && !one.alone) messages.push({ id: (adds[i] as CounterAdd).id, state: one.state });
       }
       if ((await mirrorCounters(context, collection, present, messages, operation)) === "told") return results;
       operation.uncertain = true;

@@ -100,7 +100,8 @@ export interface CounterAdd {
 }
 
 export type CounterAddResult =
-  | { readonly kind: "added" | "repeated"; readonly state: CounterState }
+  /** `alone`: Redis serves without Postgres having been asked. What it counts is brought together with Postgres's count once both agree, and told to nobody before. */
+  | { readonly kind: "added" | "repeated"; readonly state: CounterState; readonly alone?: boolean }
   | { readonly kind: "suspect" }
   | { readonly kind: "rejected"; readonly reason: string };
 

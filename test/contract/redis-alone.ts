@@ -22,6 +22,7 @@ export function describeServingAlone(makeStore: MakeRedis): void {
       });
       expect(await calls().tryAdd({ id: "a", by: 3, operationId: "one" }, 2)).toMatchObject({
         kind: "repeated",
+        alone: true,
         state: { redisPart: 5 },
       });
       expect(await calls().inspectCount("a", "changed", 2)).toMatchObject({
@@ -44,6 +45,7 @@ export function describeServingAlone(makeStore: MakeRedis): void {
       });
       expect(await calls().tryAdd({ id: "a", by: 2, operationId: "two" }, 3)).toMatchObject({ kind: "repeated" });
       expect(await calls().sum("a")).toBe(12);
+      expect(await calls().tryAdd({ id: "a" }, 3)).not.toHaveProperty("alone");
     });
 
     test("counts on from a snapshot, and what Postgres had heard beyond it isn't lost", async () => {

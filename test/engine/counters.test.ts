@@ -29,6 +29,15 @@ describe("counting", () => {
     expect(await engine.redis.store.readLog(counts, 10)).toEqual([]);
   });
 
+  test("in a Redis that serves alone tells Postgres nothing: both counts are added once they agree", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    const { control } = engine.servers.redis;
+    control.fence = { ...(control.fence as NonNullable<typeof control.fence>), agreed: false };
+    expect(await count(engine, { a: 3 })).toEqual([3]);
+    expect(engine.calls).not.toContain("postgres.applyCounters");
+    expect(await engine.redis.store.readLog(counts, 10)).toMatchObject([{ id: "a" }]);
+  });
+
   test("counts in each store's own part, and gives the sum", async () => {
     const engine = await new EngineFixture().reign("redis");
     await count(engine, { a: 2 });

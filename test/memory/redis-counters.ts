@@ -109,7 +109,7 @@ export class RedisCounters {
         const adopted = this.look(add.id);
         return { kind: "repeated", state: this.standing(adopted) ?? (adopted.known as CounterState) };
       }
-      return { kind: "repeated", state: standing ?? s.known };
+      return this.#counted("repeated", standing ?? s.known);
     }
     const sum = (s.sum ?? 0) + add.by;
     if (!Number.isSafeInteger(sum)) return { kind: "rejected", reason: TOO_GREAT };
@@ -128,7 +128,11 @@ export class RedisCounters {
     };
     this.put(s.key, state, beside ? seen : sum);
     this.log(add.id, stamp);
-    return { kind: "added", state };
+    return this.#counted("added", state);
+  }
+
+  #counted(kind: "added" | "repeated", state: CounterState): CounterAddResult {
+    return this.isAlone ? { kind, state, alone: true } : { kind, state };
   }
 
   /** Takes growth and a new expiry into the present generation; where the sum fell, or nothing was known, begins one. */

@@ -75,7 +75,8 @@ export function addResult(row: Row): CounterAddResult {
   const kind = str(row, 0);
   if (kind === "rejected") return { kind, reason: reason(row) };
   if (kind === "suspect") return { kind };
-  return { kind: kind as "added" | "repeated", state: counterState(row) };
+  const counted = { kind: kind as "added" | "repeated", state: counterState(row) };
+  return flag(row, 7) ? { ...counted, alone: true } : counted;
 }
 
 export function heldCounter(row: Row): HeldCounter {

@@ -37,7 +37,7 @@ for i = 1, count do
     if h.bypass and not alone then adopt_counter(key, companion_key, h, term, -1, 0, KEYS[2], KEYS[3], limit, id) end
     local c = h.companion
     local pg = h.kind == 'value' and h.pg or c.pg
-    results[i] = { 'repeated', text(c.gen), text(h.kind == 'value' and h.red or math.max(c.last - c.pg, 0)), text(pg), text(h.stamp), or_dash(h.kind == 'value' and h.expires or c.expires), h.ops }
+    results[i] = { 'repeated', text(c.gen), text(h.kind == 'value' and h.red or math.max(c.last - c.pg, 0)), text(pg), text(h.stamp), or_dash(h.kind == 'value' and h.expires or c.expires), h.ops, alone and '1' or '0' }
   elseif h.sum + by > 9007199254740991 then
     results[i] = { 'rejected', 'the counter would pass 2^53 - 1' }
   else
@@ -61,7 +61,7 @@ for i = 1, count do
     local c = { gen = h.gen, pg = h.pg, last = known or h.sum, term = term, stamp = next_stamp(h.stamp), expires = h.expires, ops = join_operations(h.ops, op, COUNTER_OPS) }
     write_companion(companion_key, c)
     log_entry(KEYS[2], KEYS[3], limit, id, c.stamp)
-    results[i] = { 'added', text(c.gen), text(h.sum - c.pg), text(c.pg), text(c.stamp), or_dash(c.expires), c.ops }
+    results[i] = { 'added', text(c.gen), text(h.sum - c.pg), text(c.pg), text(c.stamp), or_dash(c.expires), c.ops, alone and '1' or '0' }
   end
 end
 return { 'ok', fence.raw, results }

@@ -37,6 +37,8 @@ export interface RedisSide extends Store {
     collection: RecordCollection,
     entries: readonly { readonly id: string; readonly bytes: Buffer }[],
   ): Promise<void>;
+  /** Takes the mark of a full log away if it is still this one. False: entries were left out since, and another one stands. */
+  forgetOverflow(collection: Collection, mark: string): Promise<boolean>;
   /** From now on an index lookup that finds nothing means that there is nothing. */
   setIndexed(collection: RecordCollection): Promise<void>;
   /**

@@ -8,6 +8,24 @@ import type { MakeRedis } from "./redis-contract.js";
 import { loseAll } from "./redis-memory-loss.js";
 
 export function describeRedisTasks(makeStore: MakeRedis): void {
+  describe("the mark of a full log", () => {
+    const calls = useHarness(makeStore, { logLimit: 1 });
+    const isMarked = async () => (await calls().store.logStatus(items)).overflowed;
+
+    test("goes only while it is the one that was seen", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "a" });
+      const first = await calls().put({ id: "b" });
+      await calls().pass(await calls().store.now());
+      const second = await calls().put({ id: "c" });
+      expect(await calls().store.forgetOverflow(items, String(first.stamp))).toBe(false);
+      expect(await isMarked()).toBe(true);
+      expect(await calls().store.forgetOverflow(items, String(second.stamp))).toBe(true);
+      expect(await isMarked()).toBe(false);
+      expect(await calls().store.forgetOverflow(items, "")).toBe(true);
+    });
+  });
+
   describe("an index in Redis", () => {
     const calls = useHarness(makeStore);
     const find = () => calls().store.findByIndex(items, "color", "red");

@@ -1,5 +1,5 @@
 /** One process's view of an in-memory Redis: the port, and what only Redis has. */
-import type { CounterCollection, RecordCollection } from "../../src/stores/collection.js";
+import type { Collection, CounterCollection, RecordCollection } from "../../src/stores/collection.js";
 import type { RedisSide } from "../../src/stores/sides.js";
 import type { CounterState, RecordState } from "../../src/stores/state.js";
 import type {
@@ -43,6 +43,15 @@ export class MemoryRedis extends MemoryRedisControl implements RedisSide {
   }
 
   /** From now on an index lookup that finds nothing means that there is nothing. */
+  forgetOverflow({ name }: Collection, mark: string): Promise<boolean> {
+    return this.perform("forgetOverflow", () => {
+      const { overflowed } = this.server.control;
+      if (overflowed.has(name) && overflowed.get(name) !== mark) return false;
+      overflowed.delete(name);
+      return true;
+    });
+  }
+
   setIndexed(collection: RecordCollection): Promise<void> {
     return this.perform("setIndexed", () => void this.server.memory.indexed.add(collection.name));
   }

@@ -47,38 +47,11 @@ export class MemoryRedisClient {
     });
   }
 
-  setnx(key: string, value: string): Promise<number> {
-    return this.perform("setnx", () => {
-      const { overflowed } = this.server.control;
-      const name = key.slice(OVERFLOW.length);
-      if (overflowed.has(name)) return 0;
-      overflowed.set(name, value);
-      return 1;
-    });
-  }
-
   type(key: string): Promise<string> {
     return this.perform("type", () => {
       const entry = this.server.get(key);
       return entry === undefined ? "none" : Buffer.isBuffer(entry.value) ? "string" : "set";
     });
-  }
-
-  /** `get` and `del` in one step. */
-  multi(): Multi {
-    const effects: (() => unknown)[] = [];
-    const multi: Multi = {
-      get: (key) => {
-        effects.push(() => this.#text(key));
-        return multi;
-      },
-      del: (key) => {
-        effects.push(() => Number(this.server.control.overflowed.delete(key.slice(OVERFLOW.length))));
-        return multi;
-      },
-      exec: () => this.perform("multi", () => effects.map((effect): [null, unknown] => [null, effect()])),
-    };
-    return multi;
   }
 
   /** A legacy string, or the mark of a full repair log. */
@@ -96,12 +69,6 @@ export class MemoryRedisClient {
     const companions = [...new Set([...records, ...memory.counters.keys()])].map(companionKey);
     return [...legacy, ...companions, ...(this.server.control.fence ? [controlKeys.fence] : [])];
   }
-}
-
-interface Multi {
-  get(key: string): Multi;
-  del(key: string): Multi;
-  exec(): Promise<[null, unknown][]>;
 }
 
 /** Where a key stands in the hash table, from 1 on. */

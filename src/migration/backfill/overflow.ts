@@ -27,20 +27,10 @@ export function sameOverflows(a: Overflows, b: Overflows): boolean {
 }
 
 /** Takes the mark away if it is still `expected`. False: more entries were left out meanwhile, and it stands. */
-export async function clearOverflow(
+export function clearOverflow(
   context: BothStores,
-  { name }: Collection,
+  collection: Collection,
   expected: string | undefined,
 ): Promise<boolean> {
-  const key = controlKeys.overflow(name);
-  return context.redis.attempt(async ({ connection: { client } }) => {
-    const mark = await client.get(key);
-    if (mark === null) return true;
-    if (mark !== expected) return false;
-    const replies = (await client.multi().get(key).del(key).exec()) as [unknown, unknown][];
-    const taken = replies[0]?.[1] as string | null;
-    if (taken === null || taken === expected) return true;
-    await client.setnx(key, taken);
-    return false;
-  }, PAGE_MS);
+  return context.redis.attempt((store) => store.forgetOverflow(collection, expected ?? ""), PAGE_MS);
 }

@@ -115,6 +115,7 @@ function rehearsalRedis(store: RedisStore, fence: Fence): RedisStore {
     clearLog: async () => {},
     indexRecords: async () => {},
     setIndexed: async () => {},
+    forgetOverflow: async () => true,
     claimTask: async () => true,
   };
   const client = readOnlyClient(store.connection.client);

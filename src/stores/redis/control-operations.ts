@@ -46,6 +46,10 @@ export async function logStatus(context: RedisContext, collection: Collection): 
   return { entries, lagMs, overflowed: overflow === 1 };
 }
 
+export async function forgetOverflow(context: RedisContext, collection: Collection, mark: string): Promise<boolean> {
+  return (await context.connection.script("dwForgetOverflow", [controlKeys.overflow(collection.name)], [mark])) === 1;
+}
+
 export async function clearOverflow(context: RedisContext, collection: Collection): Promise<void> {
   await context.connection.client.del(controlKeys.overflow(collection.name));
 }

@@ -111,6 +111,10 @@ export class RedisStore implements RedisSide {
   logStatus(collection: Collection): Promise<LogStatus> {
     return control.logStatus(this.#context, collection);
   }
+  /** Takes the mark of a full log away if it is still this one. Redis only. */
+  forgetOverflow(collection: Collection, mark: string): Promise<boolean> {
+    return control.forgetOverflow(this.#context, collection, mark);
+  }
   clearOverflow(collection: Collection): Promise<void> {
     return control.clearOverflow(this.#context, collection);
   }

@@ -37,6 +37,14 @@ end
 return 1
 `;
 
+/** Takes the mark of a full log away if it is still this one. KEYS: mark. ARGV: its text. Returns 0 if another one stands. */
+export const FORGET_OVERFLOW = `
+local mark = redis.call('GET', KEYS[1])
+if mark and mark ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+`;
+
 /** Creates the fence where none is. KEYS: fence. ARGV: the fence's text. Returns what stands afterwards. */
 export const CREATE_FENCE = `
 if not redis.call('GET', KEYS[1]) then

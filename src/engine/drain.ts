@@ -6,7 +6,7 @@ import type { LogEntry } from "../stores/store.js";
 import { isTransient } from "../stores/transient-errors.js";
 import { type DrainContext, type EngineContext, guardOf } from "./context.js";
 import { events } from "./events.js";
-import { reportOverwritten } from "./mirror.js";
+import { entryOf, reportOverwritten } from "./mirror.js";
 import { Refusals, type Refused } from "./refusals.js";
 import { CALL_MS, sendPresent } from "./send-states.js";
 
@@ -108,7 +108,7 @@ async function drainPart(
   const refused: Refused[] = [...sent.unreadable];
   for (const [i, result] of sent.reply.results.entries()) {
     const { id, state } = sent.messages[i] as (typeof sent.messages)[number];
-    const entry = { id, stamp: state.stamp, live: "bytes" in state && state.bytes !== null };
+    const entry = entryOf(id, state);
     if (result.kind === "rejected") refused.push({ entry, reason: result.reason });
     else if (result.kind === "applied" || result.stamp >= state.stamp) {
       confirmed.push(entry);

@@ -73,7 +73,7 @@ async function mirror(
         fail(result.reason);
         continue;
       }
-      confirmed.push({ id, stamp: state.stamp, live: "bytes" in state && state.bytes !== null });
+      confirmed.push(entryOf(id, state));
       reportOverwritten(context, collection, name, id, state.stamp, result);
     }
     if (confirmed.length > 0) context.clearer.add(authority, collection, confirmed);
@@ -81,6 +81,11 @@ async function mirror(
     fail(describe(error));
   }
   return "told";
+}
+
+/** The repair-log entry that a state answers. */
+export function entryOf(id: string, state: RecordState | CounterState): LogEntry {
+  return { id, stamp: state.stamp, live: "bytes" in state && state.bytes !== null };
 }
 
 /** A bypass writer's change that nobody adopted was replaced: it can't be kept, so it is told. */

@@ -2,18 +2,9 @@
 import type { CounterCollection } from "../collection.js";
 import type { CounterState } from "../state.js";
 import type { ApplyResult, CounterAdd, CounterAddResult, Fence, Fenced, HeldCounter } from "../store.js";
-import { companionKey, controlKeys } from "./keys.js";
-import { type Adopt, type RedisContext, validFence } from "./redis-context.js";
+import { keysOf, logKeys } from "./keys.js";
+import { type Adopt, inspect, type RedisContext, stepArguments } from "./redis-context.js";
 import { addResult, applyResult, fenced, heldCounter } from "./replies.js";
-
-function keysOf(collection: CounterCollection, ids: readonly string[]): string[] {
-  const keys = [controlKeys.fence, controlKeys.log(collection.name), controlKeys.overflow(collection.name)];
-  for (const id of ids) {
-    const key = collection.redisKey(id);
-    keys.push(key, companionKey(key));
-  }
-  return keys;
-}
 
 export async function inspectCounters(
   context: RedisContext,
@@ -21,18 +12,8 @@ export async function inspectCounters(
   ids: readonly string[],
   adopt?: Adopt,
 ): Promise<{ fence: Fence | null; held: HeldCounter[] }> {
-  const args = [
-    context.connection.runId,
-    collection.name,
-    context.logLimit,
-    ids.length,
-    adopt?.mode ?? "none",
-    adopt?.term ?? 0,
-    ...ids,
-  ];
-  const reply = await context.connection.script("dwInspectCounters", keysOf(collection, ids), args);
-  const [fence, rows] = reply as [Buffer, Buffer[][]];
-  return { fence: validFence(context, fence.toString() || null, collection.name), held: rows.map(heldCounter) };
+  const { fence, rows } = await inspect(context, "dwInspectCounters", collection, ids, adopt);
+  return { fence, held: rows.map(heldCounter) };
 }
 
 export async function addToCounters(
@@ -41,14 +22,12 @@ export async function addToCounters(
   term: number,
   adds: readonly CounterAdd[],
 ): Promise<Fenced<CounterAddResult>> {
-  const args: (string | number)[] = [term, context.connection.runId, collection.name, context.logLimit, adds.length];
+  const keys = logKeys(collection.name);
+  const args = stepArguments(context, collection, term, adds.length);
   for (const add of adds) {
+    keys.push(...keysOf(collection, add.id));
     args.push(add.id, add.by, add.operationId, add.ttlMs ?? "-", add.renew ? 1 : 0, add.compared ? 1 : 0);
   }
-  const keys = keysOf(
-    collection,
-    adds.map((add) => add.id),
-  );
   return fenced(await context.connection.script("dwAddToCounters", keys, args), collection.name, addResult);
 }
 
@@ -58,8 +37,10 @@ export async function applyCounters(
   term: number,
   states: readonly { readonly id: string; readonly state: CounterState }[],
 ): Promise<Fenced<ApplyResult>> {
-  const args: (string | number)[] = [term, context.connection.runId, collection.name, context.logLimit, states.length];
+  const keys = logKeys(collection.name);
+  const args = stepArguments(context, collection, term, states.length);
   for (const { id, state } of states) {
+    keys.push(...keysOf(collection, id));
     args.push(
       id,
       state.generation,
@@ -70,9 +51,5 @@ export async function applyCounters(
       state.operations.length > 0 ? state.operations.join(",") : "-",
     );
   }
-  const keys = keysOf(
-    collection,
-    states.map(({ id }) => id),
-  );
   return fenced(await context.connection.script("dwApplyCounters", keys, args), collection.name, applyResult);
 }

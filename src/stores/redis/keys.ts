@@ -1,6 +1,6 @@
 /** The library's own keys in Redis, and the companion of a legacy key. */
 import calculateSlot from "cluster-key-slot";
-import type { RecordCollection } from "../collection.js";
+import type { Collection } from "../collection.js";
 
 /** What a cluster hashes of a key: the text between its first `{` and the next `}`, if any. */
 function hashTag(key: string): string | null {
@@ -48,8 +48,8 @@ export function logKeys(collection: string): string[] {
   return [controlKeys.fence, controlKeys.log(collection), controlKeys.overflow(collection)];
 }
 
-/** A record's key and its companion's. */
-export function recordKeys(collection: RecordCollection, id: string): [string, string] {
+/** The key of a record or counter, and its companion's. */
+export function keysOf(collection: Collection, id: string): [string, string] {
   const key = collection.redisKey(id);
   return [key, companionKey(key)];
 }

@@ -3,8 +3,8 @@ import type { RecordCollection } from "../collection.js";
 import type { Fence, HeldRecord } from "../store.js";
 import { digestOf, parseRecordCompanion } from "./companion.js";
 import { parseFence, type RedisFence } from "./fence.js";
-import { companionKey, controlKeys, logKeys, recordKeys } from "./keys.js";
-import { type Adopt, type RedisContext, validFence } from "./redis-context.js";
+import { companionKey, controlKeys } from "./keys.js";
+import { type Adopt, inspect, type RedisContext, validFence } from "./redis-context.js";
 import { heldRecord } from "./replies.js";
 
 /** What MGET gives: null for a missing key, and for one of another type. */
@@ -109,18 +109,8 @@ export async function inspectRecords(
     const text = await context.connection.client.get(controlKeys.fence);
     return { fence: validFence(context, text, collection.name), held: [] };
   }
-  const keys = [...logKeys(collection.name), ...ids.flatMap((id) => recordKeys(collection, id))];
-  const args = [
-    context.connection.runId,
-    collection.name,
-    context.logLimit,
-    ids.length,
-    adopt?.mode ?? "none",
-    adopt?.term ?? 0,
-    ...ids,
-  ];
-  const [fence, rows] = (await context.connection.script("dwInspectRecords", keys, args)) as [Buffer, Buffer[][]];
-  return { fence: validFence(context, fence.toString() || null, collection.name), held: rows.map(heldRecord) };
+  const { fence, rows } = await inspect(context, "dwInspectRecords", collection, ids, adopt);
+  return { fence, held: rows.map(heldRecord) };
 }
 
 /** Entries stay behind when a record's value changes, so each candidate is looked at. */

@@ -3,8 +3,8 @@ import type { RecordCollection } from "../collection.js";
 import type { RecordState } from "../state.js";
 import type { ApplyResult, Fenced, RecordWrite, RecordWriteResult } from "../store.js";
 import { digestOf } from "./companion.js";
-import { controlKeys, logKeys, recordKeys } from "./keys.js";
-import type { RedisContext } from "./redis-context.js";
+import { controlKeys, keysOf, logKeys } from "./keys.js";
+import { type RedisContext, stepArguments } from "./redis-context.js";
 import { applyResult, fenced, writeResult } from "./replies.js";
 
 export async function writeRecords(
@@ -13,17 +13,11 @@ export async function writeRecords(
   term: number,
   writes: readonly RecordWrite[],
 ): Promise<Fenced<RecordWriteResult>> {
-  const keys: string[] = [...logKeys(collection.name)];
-  const args: (string | number | Buffer)[] = [
-    term,
-    context.connection.runId,
-    collection.name,
-    context.logLimit,
-    writes.length,
-  ];
+  const keys = logKeys(collection.name);
+  const args = stepArguments(context, collection, term, writes.length);
   for (const write of writes) {
     const following = follow(collection, write.id, write.bytes);
-    keys.push(...recordKeys(collection, write.id), ...following.keys);
+    keys.push(...keysOf(collection, write.id), ...following.keys);
     const expected = write.expected;
     args.push(
       write.id,
@@ -49,17 +43,11 @@ export async function applyRecords(
   term: number,
   states: readonly { readonly id: string; readonly state: RecordState }[],
 ): Promise<Fenced<ApplyResult>> {
-  const keys: string[] = [...logKeys(collection.name)];
-  const args: (string | number | Buffer)[] = [
-    term,
-    context.connection.runId,
-    collection.name,
-    context.logLimit,
-    states.length,
-  ];
+  const keys = logKeys(collection.name);
+  const args = stepArguments(context, collection, term, states.length);
   for (const { id, state } of states) {
     const following = follow(collection, id, state.bytes);
-    keys.push(...recordKeys(collection, id), ...following.keys);
+    keys.push(...keysOf(collection, id), ...following.keys);
     args.push(
       id,
       state.stamp,

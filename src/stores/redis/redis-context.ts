@@ -1,7 +1,11 @@
 /** What every Redis operation needs. */
+import type { Collection } from "../collection.js";
 import type { Fence } from "../store.js";
 import { parseFence, toPortFence } from "./fence.js";
+import { keysOf, logKeys } from "./keys.js";
+import type { Argument } from "./packed-command.js";
 import type { RedisConnection } from "./redis-connection.js";
+import type { ScriptName } from "./scripts/index.js";
 
 export interface RedisContext {
   readonly connection: RedisConnection;
@@ -18,4 +22,25 @@ export interface Adopt {
 export function validFence(context: RedisContext, text: string | null, collection?: string): Fence | null {
   const fence = parseFence(text);
   return fence && fence.runId === context.connection.runId ? toPortFence(fence, collection) : null;
+}
+
+/** What the arguments of each step in a term begin with: who asks, in what, and for how many. */
+export function stepArguments(context: RedisContext, collection: Collection, term: number, count: number): Argument[] {
+  return [term, context.connection.runId, collection.name, context.logLimit, count];
+}
+
+/** An exact look by a script of its own: the fence, and a row for each id. */
+export async function inspect(
+  context: RedisContext,
+  script: ScriptName,
+  collection: Collection,
+  ids: readonly string[],
+  adopt: Adopt | undefined,
+): Promise<{ fence: Fence | null; rows: Buffer[][] }> {
+  const { connection, logLimit } = context;
+  const keys = [...logKeys(collection.name), ...ids.flatMap((id) => keysOf(collection, id))];
+  const looking = [adopt?.mode ?? "none", adopt?.term ?? 0];
+  const args = [connection.runId, collection.name, logLimit, ids.length, ...looking, ...ids];
+  const [fence, rows] = (await connection.script(script, keys, args)) as [Buffer, Buffer[][]];
+  return { fence: validFence(context, fence.toString() || null, collection.name), rows };
 }

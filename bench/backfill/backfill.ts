@@ -2,7 +2,7 @@
 import { ratioFigure } from "../figure.js";
 import { checkBackfill, checkPipeline, Remembered } from "../migration/checks.js";
 import { KeyspaceStage } from "../migration/keyspace-stage.js";
-import type { Done } from "../migration/tasks.js";
+import { rateOf } from "../migration/tasks.js";
 import { Worker } from "../migration/worker-process.js";
 import type { Bench } from "../run.js";
 import { benchPolite } from "./polite.js";
@@ -46,7 +46,3 @@ export const benchBackfill: Bench = async (run) => {
     await stage.close();
   }
 };
-
-export function rateOf({ keys, ms }: Done): number {
-  return (keys * 1000) / ms;
-}

@@ -4,9 +4,9 @@ import { derivedFigure, ratioFigure } from "../figure.js";
 import { Latencies } from "../latencies.js";
 import { checkBackfill } from "../migration/checks.js";
 import type { KeyspaceStage } from "../migration/keyspace-stage.js";
+import { rateOf } from "../migration/tasks.js";
 import type { Worker } from "../migration/worker-process.js";
 import type { Run } from "../run.js";
-import { rateOf } from "./backfill.js";
 
 const EVERY_MS = 2;
 const IDLE_MS = 1000;

@@ -7,16 +7,8 @@ import { idOf, itemOf, TTL_MS } from "../items.js";
 import type { Bench, Run } from "../run.js";
 import { giveUpRedis, moveTo, openStage } from "../stage.js";
 import { byHand } from "./by-hand.js";
+import type { Row } from "./row.js";
 import { shadowReads } from "./shadow.js";
-
-/** Ratios aimed at with 1, 64 and 256 operations in flight. */
-export interface Row {
-  readonly name: string;
-  readonly ours: Way;
-  readonly against: string;
-  readonly theirs: Way;
-  readonly aims: readonly [number, number, number];
-}
 
 const IN_FLIGHT = [1, 64, 256] as const;
 

@@ -15,7 +15,7 @@ import { idOf } from "../items.js";
 import type { Run } from "../run.js";
 import type { BenchStore, Stage } from "../stage.js";
 import { readText, selectText } from "./by-hand.js";
-import type { Row } from "./facade.js";
+import type { Row } from "./row.js";
 
 const NAME = "read, DUAL_WRITE, each compared";
 

@@ -25,6 +25,11 @@ export interface Done {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/** Keys a second. */
+export function rateOf({ keys, ms }: Pick<Done, "keys" | "ms">): number {
+  return (keys * 1000) / ms;
+}
+
 type Outcome = Omit<Done, "ms" | "megabytes">;
 
 export async function perform(task: Task, urls: Urls): Promise<Done> {

@@ -3,7 +3,7 @@ import { derivedFigure } from "../figure.js";
 import { idOf, itemOf, TTL_MS } from "../items.js";
 import { Latencies } from "../latencies.js";
 import type { Run } from "../run.js";
-import { type BrokenMirror, healed, MODES } from "./mirror.js";
+import { type BrokenMirror, healed, MODES } from "./broken-mirror.js";
 
 const IN_FLIGHT = 16;
 /** What timers and the answer after the deadline may add. Milliseconds. */

@@ -3,7 +3,7 @@ import { plainFigure } from "../figure.js";
 import { idOf, itemOf, TTL_MS } from "../items.js";
 import { residentMegabytes } from "../memory.js";
 import type { Run } from "../run.js";
-import { type BrokenMirror, healed, MODES } from "./mirror.js";
+import { type BrokenMirror, healed, MODES } from "./broken-mirror.js";
 
 const IN_FLIGHT = 64;
 const STEPS = 10;

@@ -1,27 +1,13 @@
 /** A mirror that answers nothing, or nobody: what it costs the request, what it costs in memory, and the repair afterwards. */
-import { startProxy, type TcpProxy } from "../../test/servers/tcp-proxy.js";
+import { startProxy } from "../../test/servers/tcp-proxy.js";
 import { checkItems } from "../checks.js";
 import { fillItems } from "../fill.js";
 import type { Bench, Run } from "../run.js";
-import { type BenchStore, moveTo, openStage, type Stage } from "../stage.js";
+import { moveTo, openStage, type Stage } from "../stage.js";
+import type { BrokenMirror } from "./broken-mirror.js";
 import { benchLatency } from "./latency.js";
 import { benchMemory } from "./memory.js";
 import { benchRepair } from "./repair.js";
-
-/** The mirror as seen by the store: through a proxy that breaks it. */
-export interface BrokenMirror {
-  readonly name: "Postgres" | "Redis";
-  readonly store: BenchStore;
-  readonly proxy: TcpProxy;
-  /** Milliseconds that a request waits for the mirror at most. */
-  readonly deadline: number;
-}
-
-export const MODES = [
-  ["black-holed", "blackhole"],
-  ["hanging", "swallow-answers"],
-  ["refusing", "refuse"],
-] as const;
 
 /** The library's default. */
 const DEADLINE = 500;
@@ -70,18 +56,4 @@ async function untilComplete({ redis }: Stage): Promise<void> {
     if (performance.now() > until) throw new Error("Redis didn't become complete");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-/** Resolves when the mirror answers again and has everything. */
-export async function healed({ store, proxy, name }: BrokenMirror): Promise<void> {
-  await proxy.setMode("pass");
-  const until = performance.now() + 30_000;
-  for (;;) {
-    const health = await store.health();
-    const mirror = name === "Postgres" ? health.postgres : health.redis;
-    if (mirror?.reachable && mirror.circuit === "closed") break;
-    if (performance.now() > until) throw new Error(`${name} didn't come back: ${JSON.stringify(mirror)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  await store.drain();
 }

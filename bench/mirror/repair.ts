@@ -2,7 +2,7 @@
 import { ratioFigure } from "../figure.js";
 import { itemOf, TTL_MS } from "../items.js";
 import type { Run } from "../run.js";
-import { type BrokenMirror, healed } from "./mirror.js";
+import { type BrokenMirror, healed } from "./broken-mirror.js";
 
 const AT_ONCE = 500;
 

@@ -5,8 +5,7 @@ import { IDS, idOf, itemOf, TTL_MS } from "../items.js";
 import type { Stage } from "../stage.js";
 import { Clearing, type Entry } from "./clearing.js";
 import { CLEAR, CREATE, postgresStatement } from "./postgres-statement.js";
-import type { Ladder, Rung } from "./promises.js";
-import { kept, newOperation, PROMISES } from "./rungs.js";
+import { kept, type Ladder, newOperation, PROMISES, type Rung } from "./rungs.js";
 import { storeRungs, TERM } from "./store-rung.js";
 
 /** Makes this Postgres the authority of its own. Its schema is there. */

@@ -1,24 +1,12 @@
 /** What each promise costs a write: rungs that add one promise at a time, from the bare client up to the library's store. */
 import { Migration } from "dual-write-store";
-import { inTurns, type Way } from "../compare.js";
+import { inTurns } from "../compare.js";
 import { ratioFigure } from "../figure.js";
 import type { Bench, Run } from "../run.js";
 import { openStage } from "../stage.js";
 import { postgresLadder } from "./postgres-ladder.js";
 import { redisLadder } from "./redis-ladder.js";
-
-export interface Rung extends Way {
-  readonly name: string;
-}
-
-export interface Ladder {
-  readonly store: "Redis" | "Postgres";
-  /** The bare one first. */
-  readonly rungs: readonly Rung[];
-  /** @throws what is wrong with what stands */
-  check(): Promise<void>;
-  close(): Promise<void>;
-}
+import type { Ladder } from "./rungs.js";
 
 const IN_FLIGHT = [1, 64] as const;
 

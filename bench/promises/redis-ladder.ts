@@ -3,9 +3,8 @@ import { Redis } from "ioredis";
 import { RedisStore } from "../internals.js";
 import { IDS, idOf, itemOf, TTL_MS } from "../items.js";
 import { Clearing, type Entry } from "./clearing.js";
-import type { Ladder, Rung } from "./promises.js";
 import { CLEAR, redisScript } from "./redis-script.js";
-import { kept, newOperation, PROMISES } from "./rungs.js";
+import { kept, type Ladder, newOperation, PROMISES, type Rung } from "./rungs.js";
 import { storeRungs, TERM } from "./store-rung.js";
 
 const LOG = "ladder:log";

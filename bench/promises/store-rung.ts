@@ -3,8 +3,7 @@ import type { Store } from "../../src/stores/store.js";
 import { Guard } from "../internals.js";
 import { idOf, itemOf, items, TTL_MS } from "../items.js";
 import { Clearing } from "./clearing.js";
-import type { Rung } from "./promises.js";
-import { newOperation } from "./rungs.js";
+import { newOperation, type Rung } from "./rungs.js";
 
 /** In which the ladders reign. */
 export const TERM = 1;

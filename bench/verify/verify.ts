@@ -1,8 +1,9 @@
 /** The verify, and the audit, against the backfill of the same keyspace. */
-import { rateOf } from "../backfill/backfill.js";
+
 import { plainFigure, ratioFigure } from "../figure.js";
 import { checkAudit, checkBackfill, checkVerify } from "../migration/checks.js";
 import { KeyspaceStage } from "../migration/keyspace-stage.js";
+import { rateOf } from "../migration/tasks.js";
 import { Worker } from "../migration/worker-process.js";
 import type { Bench } from "../run.js";
 

@@ -69,8 +69,8 @@ async function ours(task: Task, migration: Migration): Promise<Outcome> {
   }
 }
 
-/** Small pages, one at a time: what the library offers to those who would rather wait. */
-const POLITE = { pageSize: 100, concurrency: 1 };
+/** What the library offers to those who would rather wait. */
+const POLITE = { polite: true };
 
 async function alternative(task: Task, redis: Redis, lanes: readonly postgres.Sql[]): Promise<Outcome> {
   const keys =

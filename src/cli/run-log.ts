@@ -1,8 +1,9 @@
 /** What a run leaves in its log file: one JSON document a line, for `dual-write report` and for people who look back. */
 import { randomUUID } from "node:crypto";
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { makeFolder } from "../migration/run/make-folder.js";
 import { maskResult, maskText } from "./masks.js";
 
 /** How far a run has come. */
@@ -72,7 +73,7 @@ export class RunLog {
    * @throws the file system's error
    */
   constructor(file: string, { arguments: given, ...start }: RunLogStart, onFailure: (error: Error) => void) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     this.file = file;
     this.#onFailure = onFailure;
     this.#descriptor = openSync(file, "a", 0o600);

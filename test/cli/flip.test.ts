@@ -1,11 +1,8 @@
 /** `flip`, `rollback` and `phase-out` as a script sees them: exit codes, and what stands on standard output. */
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { openPair, type Pair } from "../support/pair.js";
-import { runCli } from "./run-cli.js";
-
-// Each command is a process that loads everything anew.
-vi.setConfig({ testTimeout: 120_000 });
+import { runHere } from "./run-here.js";
 
 let pair: Pair;
 let env: { REDIS_URL: string; DATABASE_URL: string };
@@ -20,30 +17,12 @@ beforeAll(async () => {
 });
 afterAll(() => pair?.end());
 
-test("what can't be understood exits with 2, before anything is looked at", async () => {
-  const cases = [
-    [["flip", "POSTGRES"], /'POSTGRES' is invalid.*REDIS_PRIMARY/],
-    [["flip", "POSTGRES_PRIMARY", "--force"], /reason/],
-    [["flip", "POSTGRES_PRIMARY", "--strategy-file", "none"], /no file none/],
-    [["phase-out", "--start", "next week"], /2027-01-31/],
-    [["phase-out", "--finish"], /reason/],
-    [["phase-out", "--finish", "--reason", "quiet", "--project", "none"], /none can't be read/],
-  ] as const;
-  const runs = await Promise.all(cases.map(([args]) => runCli(args, env)));
-  for (const [i, { code, stdout, stderr }] of runs.entries()) {
-    const [args, message] = cases[i] as (typeof cases)[number];
-    expect(code, args.join(" ")).toBe(2);
-    expect(stderr).toMatch(message);
-    expect(stdout).toBe("");
-  }
-});
-
 test("a refusal by the gate exits with 1 and shows every check with what to do, for people and as JSON", async () => {
-  const [plain, json, dry] = await Promise.all([
-    runCli(["flip", "POSTGRES_PRIMARY"], env),
-    runCli(["flip", "POSTGRES_PRIMARY", "--json"], env),
-    runCli(["flip", "POSTGRES_PRIMARY", "--dry-run"], env),
-  ]);
+  const [plain, json, dry] = [
+    await runHere(["flip", "POSTGRES_PRIMARY"], env),
+    await runHere(["flip", "POSTGRES_PRIMARY", "--json"], env),
+    await runHere(["flip", "POSTGRES_PRIMARY", "--dry-run"], env),
+  ];
   for (const { code } of [plain, json, dry]) expect(code).toBe(1);
   expect(plain.stdout).toMatch(/users: backfill complete +FAILED +never finished/);
   expect(plain.stdout).toMatch(/nobody on the old side +awaited/);
@@ -56,10 +35,10 @@ test("a refusal by the gate exits with 1 and shows every check with what to do, 
 });
 
 test("a fleet that isn't there in time exits with 3 and is named, and isn't waited for where that is asked", async () => {
-  const [late, told] = await Promise.all([
-    runCli(["flip", "REDIS_PRIMARY", "--timeout", "1"], env),
-    runCli(["rollback", "--no-wait", "--json"], env),
-  ]);
+  const [late, told] = [
+    await runHere(["flip", "REDIS_PRIMARY", "--timeout", "1"], env),
+    await runHere(["rollback", "--no-wait", "--json"], env),
+  ];
   expect(late.code).toBe(3);
   expect(late.stderr).toMatch(
     new RegExp(`1\\. Keep the decision[\\s\\S]*DUAL_WRITE_STRATEGY=REDIS_PRIMARY: .*:${process.pid}`),
@@ -70,11 +49,11 @@ test("a fleet that isn't there in time exits with 3 and is named, and isn't wait
 });
 
 test("the plan exits with 1 when a week is late, and the end with 1 when it is refused", async () => {
-  const [plan, late, refused] = await Promise.all([
-    runCli(["phase-out"], env),
-    runCli(["phase-out", "--start", "2026-01-01"], env),
-    runCli(["phase-out", "--finish", "--reason", "too early"], env),
-  ]);
+  const [plan, late, refused] = [
+    await runHere(["phase-out"], env),
+    await runHere(["phase-out", "--start", "2026-01-01"], env),
+    await runHere(["phase-out", "--finish", "--reason", "too early"], env),
+  ];
   expect(plan.code).toBe(0);
   expect(plan.stdout).toMatch(/^Week 1, \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d, done: /);
   expect(late.code).toBe(1);

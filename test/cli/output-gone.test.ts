@@ -1,23 +1,20 @@
 /** What the command does when nobody reads what it says, or it can't be written. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, expect, test, vi } from "vitest";
+import { cliProgram } from "./run-cli.js";
 
 // Each command is a process that loads everything anew.
 vi.setConfig({ testTimeout: 60_000 });
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const folder = mkdtempSync(join(tmpdir(), "dual-write-output-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A line of the shell in which `plan` is the command. */
-function shell(line: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  const plan = `'${process.execPath}' --import '${TSX}' '${MAIN}' plan --no-log-file`;
+async function shell(line: string): Promise<{ code: number; stdout: string; stderr: string }> {
+  const plan = `'${process.execPath}' '${await cliProgram()}' plan --no-log-file`;
   return new Promise((resolve) => {
     execFile("bash", ["-o", "pipefail", "-c", line.replace("plan", plan)], { cwd: folder }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),

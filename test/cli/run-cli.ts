@@ -1,10 +1,9 @@
 /** Runs the command as a shell would: a process of its own, with nothing on its input and no terminal. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundleProgram } from "../support/bundle.js";
 
 export interface Ran {
   readonly code: number | null;
@@ -12,19 +11,29 @@ export interface Ran {
   readonly stderr: string;
 }
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const OURS = ["REDIS_URL", "REDIS_PASSWORD", "REDIS_TLS_ENABLED", "DATABASE_URL"];
 
+let program: Promise<string> | null = null;
+
+/** Compiled once for a test file: a process that compiles it anew takes four times as long. */
+export function cliProgram(): Promise<string> {
+  if (program) return program;
+  const folder = mkdtempSync(join(tmpdir(), "dual-write-program-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  program = bundleProgram("src/cli/main.ts", folder);
+  return program;
+}
+
 /** Runs in `folder`; without one, in an empty folder that goes with the process. */
-export function startCli(
+export async function startCli(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   folder?: string,
-): { child: ChildProcess; ran: Promise<Ran> } {
+): Promise<{ child: ChildProcess; ran: Promise<Ran> }> {
+  const main = await cliProgram();
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.includes(name)));
   const cwd = folder ?? mkdtempSync(join(tmpdir(), "dual-write-cli-"));
-  const child = spawn(process.execPath, ["--import", TSX, MAIN, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd,
     // Most tests are of something else; those of backups give "" here.
     env: { DUAL_WRITE_WITHOUT_BACKUP: "a test", ...inherited, ...env },
@@ -47,10 +56,11 @@ export function startCli(
   return { child, ran };
 }
 
-export function runCli(
+export async function runCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   folder?: string,
 ): Promise<Ran> {
-  return startCli(args, env, folder).ran;
+  const { ran } = await startCli(args, env, folder);
+  return ran;
 }

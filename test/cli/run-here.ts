@@ -5,8 +5,12 @@ import { explain } from "../../src/cli/explain.js";
 import { makeProgram } from "../../src/cli/program.js";
 import type { Ran } from "./run-cli.js";
 
-/** As main.ts does it; writes no log file. */
-export async function runHere(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
+/** As main.ts does it; writes no log file unless one is named. */
+export async function runHere(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  logFile?: string,
+): Promise<Ran> {
   const before = { env: process.env, exitCode: process.exitCode, out: process.stdout.write, err: process.stderr.write };
   const said = { stdout: "", stderr: "" };
   const take = (name: keyof typeof said) =>
@@ -20,7 +24,8 @@ export async function runHere(args: readonly string[], env: Readonly<Record<stri
   process.exitCode = undefined;
   let code: number;
   try {
-    await makeProgram().parseAsync([...args, "--no-log-file"], { from: "user" });
+    const log = logFile === undefined ? ["--no-log-file"] : ["--log-file", logFile];
+    await makeProgram().parseAsync([...args, ...log], { from: "user" });
     code = Number(process.exitCode ?? EXIT.done);
   } catch (error) {
     if (!(error instanceof CommanderError)) said.stderr += `${explain(error)}\n`;

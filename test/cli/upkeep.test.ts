@@ -167,7 +167,7 @@ describe("status", () => {
   });
 
   test("--watch tells again and again, and ends with 0 at Ctrl-C", async () => {
-    const { child, ran } = startCli(["status", "--watch", "--interval", "1", "--json"], env);
+    const { child, ran } = await startCli(["status", "--watch", "--interval", "1", "--json"], env);
     let shown = "";
     child.stdout?.on("data", (text: string) => {
       shown += text;

@@ -119,6 +119,55 @@ test("of two runs at once one copies and the other is refused, unless they share
   }
 });
 
+test("one that looked before the other had begun is refused too, instead of going on with it", async () => {
+  await writePeople(fixture());
+  const { context, urls } = fixture();
+  const other = await openContext({ redis: urls.redis, postgres: urls.postgres });
+  const stop = new AbortController();
+  let running: Promise<unknown> | undefined;
+  const evidence = new Proxy(other.evidence, {
+    get(real, name) {
+      if (name === "openBackfills" && !running)
+        return async () => {
+          // At its second page the place of the first is kept.
+          await new Promise<void>((resolve) => {
+            const onProgress = ({ scanned }: { scanned: number }) => scanned > 40 && resolve();
+            running = backfill(context, { pageSize: 20, rate: 100, signal: stop.signal, onProgress });
+          });
+          return [];
+        };
+      const value = Reflect.get(real, name);
+      return typeof value === "function" ? value.bind(real) : value;
+    },
+  });
+  try {
+    await expect(backfill({ ...other, evidence })).rejects.toThrow(ConflictError);
+    stop.abort();
+    expect(await running).toMatchObject({ state: "stopped" });
+  } finally {
+    await closeContext(other);
+  }
+});
+
+test("whose end can't be written lets go of its place all the same", async () => {
+  await writePeople(fixture(), 20);
+  const { context } = fixture();
+  const stop = new AbortController();
+  const evidence = new Proxy(context.evidence, {
+    get(real, name) {
+      if (name === "endBackfill")
+        return async () => {
+          stop.abort();
+          throw Object.assign(new Error("gone"), { code: "ECONNRESET" });
+        };
+      const value = Reflect.get(real, name);
+      return typeof value === "function" ? value.bind(real) : value;
+    },
+  });
+  await expect(backfill({ ...context, evidence }, { signal: stop.signal })).rejects.toThrow(/aborted/);
+  expect(await backfill(context)).toMatchObject({ state: "finished", resumed: true, counts: { copied: 20 } });
+});
+
 test("is refused while Postgres is the authority", async () => {
   const { context, redis } = fixture();
   const term = await fixture().term();

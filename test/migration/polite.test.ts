@@ -148,7 +148,7 @@ describe("persistence", () => {
 
 describe("the size of pages", () => {
   test("begins small, grows to what is asked for, and shrinks where values are large", () => {
-    const size = new PageSize(2000);
+    const size = new PageSize(2000, new Pace({}));
     expect(size.keys).toBe(250);
     size.met(250, 250 * 300);
     expect(size.keys).toBe(500);
@@ -160,7 +160,7 @@ describe("the size of pages", () => {
     expect(size.keys).toBe(16);
     size.met(16, 16 * 1024 ** 3);
     expect(size.keys).toBe(1);
-    expect(new PageSize(10).keys).toBe(10);
+    expect(new PageSize(10, new Pace({})).keys).toBe(10);
   });
 });
 

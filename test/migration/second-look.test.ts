@@ -41,3 +41,15 @@ test("what was set aside is known by its bytes: other bytes are a difference aga
   await redis.set(`threadr:email:${ID}`, "[");
   expect(await second.settle(await look())).toMatchObject({ findings: [{ kind: "undecodable" }], setAside: [] });
 });
+
+test("what differs in another way by the second look, and stands still then, is a difference", async () => {
+  const { context, redis } = fixture();
+  const users = fixture().records("users");
+  await redis.set(`threadr:email:${ID}`, signUp());
+  await backfill(context);
+  await redis.set(`threadr:email:${ID}`, signUp({ role: "passing" }));
+  const second = new SecondLook(context, "redis");
+  const suspects = second.suspects(users, [ID], await lookAtBoth(context, users, [ID]), Date.now());
+  await redis.set(`threadr:email:${ID}`, signUp({ role: "left" }));
+  expect(await second.settle(suspects)).toMatchObject({ findings: [{ kind: "value", id: ID }], passing: [] });
+});

@@ -45,7 +45,7 @@ test("the command tells one JSON document a round, and ends with 0 at Ctrl-C", a
   const { redis, urls } = fixture();
   await redis.set(key("ann"), signUp());
   const env = { REDIS_URL: urls.redis, DATABASE_URL: urls.postgres };
-  const { child, ran } = startCli(["verify", "--watch", "--interval", "1", "--json"], env);
+  const { child, ran } = await startCli(["verify", "--watch", "--interval", "1", "--json"], env);
   let shown = "";
   child.stdout?.on("data", (text: string) => {
     shown += text;

@@ -5,7 +5,7 @@ import { memoryText } from "../../migration/audit/audit-lines.js";
 import { auditPage } from "../../migration/audit/audit-page.js";
 import type { AuditReport } from "../../migration/audit/audit-report.js";
 import { bytes, count } from "../../migration/html/figures.js";
-import { writePrivateFile } from "../../migration/html/private-file.js";
+import { checkPrivateFile, writePrivateFile } from "../../migration/html/private-file.js";
 import { EXIT } from "../exit-codes.js";
 import { byteSize, wholeNumber, wholeNumberFromZero } from "../numbers.js";
 import { duration, table } from "../output.js";
@@ -14,6 +14,7 @@ import { type CommonOptions, runAlone, withCommonOptions } from "../session.js";
 interface Options extends CommonOptions {
   readonly html?: string;
   readonly rate?: number;
+  readonly polite?: boolean;
   readonly batchSize?: number;
   readonly sample?: number;
   readonly top?: number;
@@ -33,6 +34,7 @@ export function auditCommand(): Command {
     )
     .option("--html <file>", "also write a page with pictures, readable only by you")
     .option("--rate <keys>", "keys a second at most (default: as fast as Redis can without suffering)", wholeNumber)
+    .option("--polite", "give way to everybody else's calls, which are watched all the while")
     .option("--batch-size <keys>", "keys of a page", wholeNumber)
     .option("--sample <keys>", "keys whose memory is measured, about (default: 10000)", wholeNumberFromZero)
     .option("--top <keys>", "how many of the largest and oldest keys are named (default: 20)", wholeNumberFromZero)
@@ -56,11 +58,13 @@ export function auditCommand(): Command {
     );
   return withCommonOptions(command).action((options: Options) =>
     runAlone(options, async ({ connections, output, signal }) => {
+      if (options.html !== undefined) await checkPrivateFile(options.html);
       const report = await audit(connections.redis, {
         keyPrefix: connections.keyPrefix,
         zone: connections.zone,
         collections: connections.collections,
         rate: options.rate,
+        polite: options.polite,
         pageSize: options.batchSize,
         sample: options.sample,
         top: options.top,

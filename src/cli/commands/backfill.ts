@@ -18,6 +18,7 @@ interface Options extends CommonOptions, BackupCheckOptions {
   readonly batchSize?: number;
   readonly concurrency?: number;
   readonly rate?: number;
+  readonly polite?: boolean;
   readonly resume?: boolean;
   readonly restart?: boolean;
   readonly maxRejects?: number;
@@ -26,6 +27,26 @@ interface Options extends CommonOptions, BackupCheckOptions {
   readonly reverse?: boolean;
   readonly showKeys?: boolean;
 }
+
+/** What a copy of everything to Redis knows nothing of: it must not be taken for heeded. */
+const FORWARD: readonly (keyof Options)[] = [
+  "dryRun",
+  "validateOnly",
+  "collection",
+  "table",
+  "priority",
+  "pattern",
+  "batchSize",
+  "concurrency",
+  "rate",
+  "polite",
+  "resume",
+  "restart",
+  "maxRejects",
+  "continueOnError",
+  "rollback",
+  "showKeys",
+];
 
 export function backfillCommand(): Command {
   const command = new Command("backfill")
@@ -43,12 +64,17 @@ export function backfillCommand(): Command {
     .option("--batch-size <keys>", "keys of a page (default: 2000)", wholeNumber)
     .option("--concurrency <pages>", "pages worked on at once (default: 2)", wholeNumber)
     .option("--rate <keys>", "keys a second at most", wholeNumber)
+    .option("--polite", "give way to everybody else's calls, which are watched all the while")
     .option("--resume", "go on where an earlier run stopped, or do nothing")
     .option("--restart", "begin anew where an earlier run could go on")
     .option("--max-rejects <values>", "fail when more than these are set aside (default: 1000)", wholeNumber)
     .option("--continue-on-error", "set aside whatever comes, without a limit")
     .option("--no-rollback", "keep what a run brought that failed; otherwise it is taken back")
-    .option("--reverse", "copy Postgres to Redis, while Postgres is the authority")
+    .addOption(
+      new Option("--reverse", "copy Postgres to Redis, while Postgres is the authority; all of it").conflicts([
+        ...FORWARD,
+      ]),
+    )
     .option("--show-keys", "show keys in the samples instead of their hashes")
     .addHelpText(
       "after",

@@ -14,11 +14,11 @@ export function migrateSchemaCommand(): Command {
   return withCommonOptions(withBackupCheck(command)).action((options: CommonOptions & BackupCheckOptions) =>
     runSession(options, async (session) => {
       const { migration, output } = session;
+      const reason = withoutBackup(options);
       const isNeeded = (await migration.pendingMigrations()).length > 0;
       if (isNeeded) await ensureBackup(session, options, { redis: false, label: "before-migrate-schema" });
       const applied = await migration.migrateSchema();
-      const reason = isNeeded ? withoutBackup(options) : null;
-      if (reason !== null) await migration.goWithoutBackup({ reason });
+      if (isNeeded && reason !== null) await migration.goWithoutBackup({ reason });
       output.result(
         { applied },
         applied.length > 0 ? applied.map((tag) => `applied ${tag}`) : ["The schema is up to date."],

@@ -1,6 +1,6 @@
 /** `dual-write plan`: which keys go to which table, by which rules. */
 import { Command } from "commander";
-import { writePrivateFile } from "../../migration/html/private-file.js";
+import { checkPrivateFile, writePrivateFile } from "../../migration/html/private-file.js";
 import { mermaid } from "../../migration/plan/mermaid.js";
 import { type MigrationPlan, plan } from "../../migration/plan/plan.js";
 import { planPage } from "../../migration/plan/plan-page.js";
@@ -22,6 +22,7 @@ export function planCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ dual-write plan --html plan.html");
   return withCommonOptions(command).action((options: Options) =>
     runAlone(options, async ({ connections, output }) => {
+      if (options.html !== undefined) await checkPrivateFile(options.html);
       const made = plan(connections);
       output.result(made, options.mermaid ? [mermaid(made).trimEnd()] : lines(made));
       if (options.html !== undefined) {

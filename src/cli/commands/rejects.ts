@@ -1,6 +1,7 @@
 /** `dual-write rejects`: what was set aside, to look at, to send again, or to let go. */
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { Command } from "commander";
+import { ConfigurationError } from "../../errors.js";
 import type { RejectValue } from "../../migration/rejects/rejects.js";
 import { EXIT } from "../exit-codes.js";
 import { wholeNumber } from "../numbers.js";
@@ -86,7 +87,7 @@ function showCommand(): Command {
         );
         return EXIT.done;
       }
-      output.note(`There is no row ${row} on the list.`);
+      output.result(null, [`There is no row ${row} on the list.`]);
       return EXIT.findings;
     }),
   );
@@ -100,20 +101,34 @@ function exportCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ dual-write rejects export --to rejects.jsonl");
   return withCommonOptions(command).action((options: Options & { readonly to: string }) =>
     runSession(options, async ({ migration, output, signal }) => {
-      const file = await open(options.to, "wx", 0o600);
-      let rows = 0;
-      try {
-        for await (const reject of migration.rejects({ collection: options.collection, showKeys: true, signal })) {
-          await file.write(`${JSON.stringify(forJson(reject))}\n`);
-          rows++;
-        }
-      } finally {
-        await file.close();
-      }
+      const rows = await writeRejects(
+        options.to,
+        migration.rejects({ collection: options.collection, showKeys: true, signal }),
+      );
       output.result({ file: options.to, rows }, [`${rows} rows in ${options.to}.`]);
       return EXIT.done;
     }),
   );
+}
+
+/** Whole or not at all, so that it can be run again. @throws ConfigurationError when the file can't be made */
+async function writeRejects(path: string, rejects: AsyncIterable<RejectValue>): Promise<number> {
+  const file = await open(path, "wx", 0o600).catch((cause: Error) => {
+    throw new ConfigurationError([{ path: "--to", message: `can't be written: ${cause.message}` }], { cause });
+  });
+  let rows = 0;
+  try {
+    for await (const reject of rejects) {
+      await file.write(`${JSON.stringify(forJson(reject))}\n`);
+      rows++;
+    }
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return rows;
 }
 
 function retryCommand(): Command {

@@ -1,7 +1,7 @@
 /** `dual-write report`: the whole migration, from its decisions, its runs and its logs. */
 import { dirname } from "node:path";
 import { Command } from "commander";
-import { writePrivateFile } from "../../migration/html/private-file.js";
+import { checkPrivateFile, writePrivateFile } from "../../migration/html/private-file.js";
 import type { MigrationReport } from "../../migration/report/report.js";
 import { reportPage } from "../../migration/report/report-page.js";
 import { EXIT } from "../exit-codes.js";
@@ -27,6 +27,7 @@ export function reportCommand(): Command {
     );
   return withCommonOptions(command).action((options: Options) =>
     runSession(options, async ({ migration, output }) => {
+      if (options.html !== undefined) await checkPrivateFile(options.html);
       const report = await migration.report({ logs: options.logs ?? LOGS });
       output.result(report, lines(report));
       if (options.html !== undefined) {

@@ -1,5 +1,6 @@
 /** `dual-write sweep`: removes what has been dead for long enough. */
 import { Command } from "commander";
+import { RateMeter } from "../../migration/run/progress.js";
 import type { SweepReport } from "../../migration/upkeep/sweep.js";
 import { EXIT } from "../exit-codes.js";
 import { wholeNumber } from "../numbers.js";
@@ -21,7 +22,15 @@ export function sweepCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ dual-write sweep --rate 1000");
   return withCommonOptions(command).action((options: Options) =>
     runSession(options, async ({ migration, output, signal }) => {
-      const report = await migration.sweep({ pageSize: options.batchSize, rate: options.rate, signal });
+      const meter = new RateMeter();
+      const report = await migration.sweep({
+        pageSize: options.batchSize,
+        rate: options.rate,
+        signal,
+        // How many there are isn't known before the end.
+        onProgress: ({ collection, removed: done }) =>
+          output.progress({ phase: `sweep ${collection}`, done, total: done, ...meter.measure(done, 0), etaMs: null }),
+      });
       output.result(report, lines(report));
       return report.state === "stopped" ? EXIT.unfinished : EXIT.done;
     }),

@@ -18,6 +18,7 @@ interface Options extends CommonOptions {
   readonly interval: number;
   readonly showKeys?: boolean;
   readonly rate?: number;
+  readonly polite?: boolean;
 }
 
 /** Open differences that are shown. */
@@ -35,6 +36,7 @@ export function verifyCommand(): Command {
     .option("--interval <seconds>", "between two rounds of --watch", wholeNumber, 60)
     .option("--show-keys", "show keys in the examples instead of their hashes")
     .option("--rate <keys>", "keys and rows a second at most", wholeNumber)
+    .option("--polite", "give way to everybody else's calls, which are watched all the while")
     .addHelpText(
       "after",
       "\nExits with 1 if there are differences. After a repair, verify again. With --watch always with 0.\n\nExample:\n  $ dual-write verify --repair && dual-write verify",
@@ -48,6 +50,7 @@ export function verifyCommand(): Command {
         repair: options.repair,
         showKeys: options.showKeys,
         rate: options.rate,
+        polite: options.polite,
         signal,
         onProgress: (progress: VerifyProgress) => output.progress(progress),
       };

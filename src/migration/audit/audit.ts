@@ -62,10 +62,11 @@ export async function auditKeyspace(
   const total = await reader.size();
   const tally = new AuditTally(new KeyClasses(keyspace), options, { total, now: await reader.time() }, keyspace.zone);
   if (options.required) checkRequired(options.required, tally);
-  const pass = new AuditPass(reader, tally, options, total);
+  const pace = new Pace(options);
+  const pass = new AuditPass(reader, tally, options, total, pace);
   let state: AuditReport["state"] = "finished";
   try {
-    await pass.run();
+    await pace.during([redis.store], () => pass.run());
   } catch (error) {
     if (!options.signal?.aborted) throw error;
     state = "stopped";
@@ -100,6 +101,7 @@ class AuditPass {
   readonly #tally: AuditTally;
   readonly #options: ResolvedAudit;
   readonly #total: number;
+  readonly #pace: Pace;
   readonly distinct: DistinctKeys;
   listed = 0;
   repeated = 0;
@@ -107,26 +109,27 @@ class AuditPass {
   /** Without rests. */
   workMs = 0;
 
-  constructor(reader: KeyReader, tally: AuditTally, options: ResolvedAudit, total: number) {
+  constructor(reader: KeyReader, tally: AuditTally, options: ResolvedAudit, total: number, pace: Pace) {
     this.#reader = reader;
     this.#tally = tally;
     this.#options = options;
     this.#total = total;
+    this.#pace = pace;
     this.distinct = DistinctKeys.expecting(total);
   }
 
   /** @throws the signal's reason, after the page under way */
   async run(): Promise<void> {
-    const { rate, pageSize, signal, onProgress } = this.#options;
-    const pace = new Pace({ rate });
+    const { pageSize, signal, onProgress } = this.#options;
+    const pace = this.#pace;
     const meter = new RateMeter();
     // The next page is listed while one is looked at.
-    let listing: Promise<ListedKeys> | null = met(this.#reader.list("0", pageSize));
+    let listing: Promise<ListedKeys> | null = met(this.#reader.list("0", pace.pageKeys(pageSize)));
     while (listing !== null) {
       signal?.throwIfAborted();
       const at = performance.now();
       const { next, keys }: ListedKeys = await listing;
-      listing = next === null ? null : met(this.#reader.list(next, pageSize));
+      listing = next === null ? null : met(this.#reader.list(next, pace.pageKeys(pageSize)));
       await this.#page(keys);
       this.workMs += performance.now() - at;
       const total = Math.max(this.#total, this.listed);

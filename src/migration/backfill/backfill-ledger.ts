@@ -70,6 +70,8 @@ export class BackfillLedger {
     const before =
       begin === "anew" ? null : await context.evidence.unfinishedBackfill({ server, plan, maxAgeMs: RETENTION_MS });
     if (before && sameOverflows((before.counts as Kept).overflows, overflows)) {
+      // It may have begun since the look, and live.
+      await refuseLiveRuns(context, { plan, owner, signal });
       const { id, cursor } = before;
       const tally = new Tally(before.counts as Kept);
       return new BackfillLedger(context, owner, { id, server, cursor, resumed: true, tally, overflows });

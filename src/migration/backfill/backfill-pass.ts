@@ -75,8 +75,8 @@ export class BackfillPass {
       lookedThrough: new Set(Object.keys(ledger.overflows)),
     });
     this.#rejects = new RejectsList(context);
-    this.#pace = new Pace({ rate: options.rate });
-    this.#pageSize = new PageSize(options.pageSize);
+    this.#pace = new Pace(options);
+    this.#pageSize = new PageSize(options.pageSize, this.#pace);
   }
 
   /** Whether no key was counted twice for want of memory. */
@@ -88,7 +88,12 @@ export class BackfillPass {
    * Resolves at the end of the keyspace; true: it was reached, false: the signal stopped the pass after a page.
    * @throws ServerChangedError when Redis is another server by now
    */
-  async run(): Promise<boolean> {
+  run(): Promise<boolean> {
+    const { redis, postgres } = this.#context;
+    return this.#pace.during([redis.store, postgres.store], () => this.#run());
+  }
+
+  async #run(): Promise<boolean> {
     const { signal } = this.#options;
     this.#meter.measure(this.#ledger.tally.scanned, 0);
     this.#distinct = DistinctKeys.expecting(await persist("Counting", this.#options, () => this.#size()));

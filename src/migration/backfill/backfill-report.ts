@@ -6,7 +6,7 @@ import type { Counts } from "../run/tally.js";
 import type { BackfillSelection } from "./backfill-plan.js";
 
 export interface BackfillOptions extends RunOptions, BackfillSelection {
-  /** Pages worked on at once, 1 to 16. @default 2 */
+  /** Pages worked on at once, 1 to 16. @default 2, and 1 where it is polite */
   readonly concurrency?: number | undefined;
   /** Begins anew where an earlier run could go on. @default false */
   readonly restart?: boolean | undefined;

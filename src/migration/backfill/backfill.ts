@@ -109,7 +109,7 @@ async function runOnce(
     ...run,
     planned: new Set(chosen.names),
     pattern: chosen.pattern,
-    concurrency: options.concurrency ?? PAGES_AT_ONCE,
+    concurrency: options.concurrency ?? (run.polite ? 1 : PAGES_AT_ONCE),
     maxRejects: mode === "copied" ? (options.maxRejects ?? MAX_REJECTS) : Number.POSITIVE_INFINITY,
     bring: (listing, states) =>
       mode === "validated" ? checkPage(context, listing, states) : copyPage(context, listing, states, mark),
@@ -147,8 +147,11 @@ async function runOnce(
     throw failure;
   } finally {
     const end = () => ledger.end(state);
-    await (state === "finished" ? persist("Ending the run", run, end) : end().catch(() => {})); // Unended, it is found by the next run.
-    await ledger.release();
+    try {
+      await (state === "finished" ? persist("Ending the run", run, end) : end().catch(() => {})); // Unended, it is found by the next run.
+    } finally {
+      await ledger.release();
+    }
   }
 }
 

@@ -10,6 +10,9 @@ import { checkReply } from "../redis-authority.js";
 import { type Ending, ended, setAside } from "../run/ending.js";
 import { marked } from "./run-mark.js";
 
+/** Of values sent to Postgres in one call, about. */
+const BYTES_A_CALL = 4 * 1024 * 1024;
+
 interface Message {
   readonly id: string;
   readonly state: RecordState;
@@ -59,13 +62,30 @@ async function apply(
   { collection, term }: RecordPage,
   messages: readonly Message[],
 ): Promise<Map<string, ApplyResult>> {
-  if (messages.length === 0) return new Map();
-  const reply = await context.postgres.attempt((store) => store.applyRecords(collection, term, messages), PAGE_MS);
-  if (reply.fenced) {
-    context.term.contradicted();
-    throw new FencedError("The term changed while a page was copied.");
+  const results = new Map<string, ApplyResult>();
+  for (const some of portions(messages)) {
+    const reply = await context.postgres.attempt((store) => store.applyRecords(collection, term, some), PAGE_MS);
+    if (reply.fenced) {
+      context.term.contradicted();
+      throw new FencedError("The term changed while a page was copied.");
+    }
+    for (const [i, { id }] of some.entries()) results.set(id, reply.results[i] as ApplyResult);
   }
-  return new Map(messages.map(({ id }, i) => [id, reply.results[i] as ApplyResult]));
+  return results;
+}
+
+/** Each call has its deadline: a page with many great values would miss it, again and again. */
+function* portions(messages: readonly Message[]): Generator<readonly Message[], void, undefined> {
+  let portion: Message[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    portion.push(message);
+    bytes += message.state.bytes?.length ?? 0;
+    if (bytes < BYTES_A_CALL) continue;
+    yield portion;
+    [portion, bytes] = [[], 0];
+  }
+  if (portion.length > 0) yield portion;
 }
 
 /** A value that was never stamped has no claim against what Postgres holds: only Redis can tell which of the two is the present truth. */

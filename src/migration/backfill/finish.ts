@@ -64,7 +64,7 @@ async function markComplete(
 /** False: traffic writes faster than the log is worked off, or the mirror refuses. The fleet's own drainer goes on. */
 async function drain(context: BothStores, collection: BoundCollection): Promise<boolean> {
   const { term } = await redisReign(context);
-  const options = { term, adopt: true, refuse: setAside(context, "redis") };
+  const options = { term, adopt: true, refuse: setAside(context) };
   return drainAll(context, collection, context.redis, context.postgres, options, AbortSignal.timeout(DRAIN_MS)).catch(
     (error: Error) => {
       if (error.name === "TimeoutError") return false;

@@ -3,6 +3,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigurationError } from "../../errors.js";
 import { type MigrationContext, withRedis } from "../migration-context.js";
+import { makeFolder } from "../run/make-folder.js";
 import { RateMeter } from "../run/progress.js";
 import { runIssues } from "../run/run-options.js";
 import { runAfterHook } from "./after-hook.js";
@@ -63,8 +64,12 @@ export async function backup(context: MigrationContext, options: BackupOptions):
   const name = folderName(label, createdAt);
   const partial = join(root, partialName(name));
   const folder = join(root, name);
-  await mkdir(root, { recursive: true, mode: 0o700 }).catch(refuse);
-  await mkdir(partial, { mode: 0o700 }).catch(refuse);
+  try {
+    makeFolder(root);
+    await mkdir(partial, { mode: 0o700 });
+  } catch (error) {
+    refuse(error as NodeJS.ErrnoException);
+  }
   const tell = meter(options);
   let manifest: Omit<BackupManifest, "format">;
   try {

@@ -1,4 +1,5 @@
 /** Brings a backup back: says what it will do, and touches nothing before everything it needs was found in order. */
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BackupError, ConfigurationError, GateRefusedError } from "../../errors.js";
 import type { Lease } from "../../stores/store.js";
@@ -55,6 +56,10 @@ export interface RestoreReport {
  */
 export async function restore(context: MigrationContext, options: RestoreOptions): Promise<RestoreReport> {
   const folder = resolve(options.backup);
+  if (!existsSync(folder)) {
+    const message = `there is no folder ${folder}; name that of one backup, such as nightly-20261121T030000Z`;
+    throw new ConfigurationError([{ path: "backup", message }]);
+  }
   const manifest = await readManifest(folder);
   const parts = choose(manifest, folder, options, context);
   for (const { path, file } of Object.values(parts)) await checkBackupFile(path, file);

@@ -14,6 +14,10 @@ export interface FleetLook {
   readonly reign: Reign | null;
 }
 
+/** What is said where no store could tell who lives. */
+export const NOTHING_KNOWN =
+  "No store answers, so nothing is known of the fleet. Check that both servers answer; then run it again.";
+
 export async function lookAtFleet(context: MigrationContext): Promise<FleetLook> {
   const [processes, fences] = await Promise.all([liveLeases(context), context.term.refresh()]);
   return { processes, fences, reign: reignOf(fences) };

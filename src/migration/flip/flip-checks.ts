@@ -2,22 +2,27 @@
 import { AuthorityUnavailableError, ConfigurationError, StrategyError } from "../../errors.js";
 import type { StoreName } from "../../stores/state.js";
 import { areNeighbours, parseStrategy, type StrategyName } from "../../strategy/strategies.js";
-import { type FleetLook, listProcesses, restingStrategies, tooFar } from "./fleet-look.js";
+import { type FleetLook, listProcesses, NOTHING_KNOWN, restingStrategies, tooFar } from "./fleet-look.js";
 import type { FlipOptions } from "./flip-options.js";
 
 /** @throws StrategyError for an unknown strategy, ConfigurationError for other options */
-export function checkOptions(strategy: unknown, { force, reason, timeoutMs }: FlipOptions): StrategyName {
+export function checkOptions(strategy: unknown, options: FlipOptions): StrategyName {
   const to = parseStrategy(strategy, "flip");
+  checkWay(options);
+  return to;
+}
+
+/** How it is to be done, wherever it goes. @throws ConfigurationError */
+export function checkWay({ force, reason, timeoutMs }: FlipOptions): void {
   const issues = [];
   if (force && !reason?.trim()) issues.push({ path: "reason", message: "a forced passage needs one, which is kept" });
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) issues.push({ path: "timeoutMs", message: "milliseconds from 0" });
   if (issues.length > 0) throw new ConfigurationError(issues);
-  return to;
 }
 
 /** @throws StrategyError if it is two or more stages away; AuthorityUnavailableError if no store answers */
 export function checkNeighbours(look: FleetLook, to: StrategyName): void {
-  if (!look.processes) throw new AuthorityUnavailableError("No store answers, so nothing is known of the fleet.");
+  if (!look.processes) throw new AuthorityUnavailableError(NOTHING_KNOWN);
   const apart = tooFar(look, to);
   if (apart.length > 0) {
     throw new StrategyError(

@@ -1,19 +1,23 @@
 /** Goes back by one stage: a flip to the strategy before, with all that has to be copied first. */
-import { StrategyError } from "../../errors.js";
+import { AuthorityUnavailableError, StrategyError } from "../../errors.js";
 import { type StrategyName, strategies, strategyNames } from "../../strategy/strategies.js";
 import type { MigrationContext } from "../migration-context.js";
-import { lookAtFleet, strategiesOf } from "./fleet-look.js";
+import { lookAtFleet, NOTHING_KNOWN, strategiesOf } from "./fleet-look.js";
 import { flip } from "./flip.js";
+import { checkWay } from "./flip-checks.js";
 import type { FlipOptions, FlipReport } from "./flip-options.js";
 
 /** @throws StrategyError if nobody lives, or the fleet is at the first stage; and what a flip throws */
 export async function rollback(context: MigrationContext, options: FlipOptions = {}): Promise<FlipReport> {
+  checkWay(options);
   return flip(context, await stageBefore(context), options);
 }
 
 /** The strategy one stage before the furthest that a live process follows. */
 async function stageBefore(context: MigrationContext): Promise<StrategyName> {
-  const last = strategiesOf(await lookAtFleet(context)).at(-1);
+  const look = await lookAtFleet(context);
+  if (look.processes === null) throw new AuthorityUnavailableError(NOTHING_KNOWN);
+  const last = strategiesOf(look).at(-1);
   if (!last) {
     throw new StrategyError(
       `No process is alive, so there is no stage to go back from. Name the strategy: dual-write flip ${strategyNames.join("|")}.`,

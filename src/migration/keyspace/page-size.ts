@@ -1,4 +1,5 @@
 /** How many keys to ask for at once: fewer where values are large, so that a page's memory is bounded. */
+import type { Pace } from "../run/pace.js";
 
 /** Of a page's values together, about. Bytes. */
 const PAGE_BYTES = 2 * 1024 * 1024;
@@ -9,15 +10,18 @@ const GROWTH = 2;
 
 export class PageSize {
   readonly #most: number;
+  readonly #pace: Pace;
   #keys: number;
 
-  constructor(most: number) {
+  /** `pace`: makes pages smaller still, where others would suffer. */
+  constructor(most: number, pace: Pace) {
     this.#most = most;
+    this.#pace = pace;
     this.#keys = Math.min(FIRST, most);
   }
 
   get keys(): number {
-    return this.#keys;
+    return Math.min(this.#keys, this.#pace.pageKeys(this.#most));
   }
 
   /** What a page held. */

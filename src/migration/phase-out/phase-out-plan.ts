@@ -1,6 +1,7 @@
 /** The plan of the migration week by week: when each is due, what it waits for and where it stands now. */
 import { ConfigurationError, type GateCheck } from "../../errors.js";
 import { readDecisions } from "../../stores/postgres/decision-list.js";
+import { isTransient } from "../../stores/transient-errors.js";
 import { checkGate } from "../../strategy/gate.js";
 import { type StrategyName, strategies } from "../../strategy/strategies.js";
 import type { MigrationContext } from "../migration-context.js";
@@ -35,7 +36,7 @@ export interface PhaseOutPlan {
 
 const WEEK_MS = 7 * 86_400_000;
 
-/** Changes nothing. @throws ConfigurationError for a start that is no date */
+/** Changes nothing. @throws ConfigurationError for a start that is no date; the driver's error where Postgres doesn't answer */
 export async function planPhaseOut(
   context: MigrationContext,
   options: PhaseOutPlanOptions = {},
@@ -45,7 +46,10 @@ export async function planPhaseOut(
     throw new ConfigurationError([{ path: "start", message: "not a date; give it as 2027-01-31" }]);
   const status = await readStatus(context);
   // Before the first migration there are no tables, and nothing was decided.
-  const decisions = await readDecisions(context.postgres.store.sql).catch(() => []);
+  const decisions = await readDecisions(context.postgres.store.sql).catch((error: unknown) => {
+    if (isTransient(error)) throw error;
+    return [];
+  });
   const standing: Standing = { now: new Date(), status, decisions, gate: await askGate(context, status) };
   const start = given ?? startOfDay(decisions.at(-1)?.at ?? status.lastBackfill?.startedAt ?? standing.now);
   const checked = WEEKS.map((week) => ({ ...week, waitsFor: week.checks(standing) }));

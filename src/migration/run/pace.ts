@@ -1,8 +1,13 @@
-/** Keeps a long run polite: no faster than asked, and slower when the stores suffer. */
+/** Keeps a long run within bounds: no faster than asked, and slower when the stores, or those who use them, suffer. */
+import type { PostgresStore } from "../../stores/postgres/postgres-store.js";
+import type { RedisStore } from "../../stores/redis/redis-store.js";
+import { Politeness } from "./politeness.js";
 
 export interface PaceOptions {
   /** Keys a second at most. @default as fast as the stores can */
   readonly rate?: number | undefined;
+  /** Gives way to everybody else: see politeness.ts. @default false */
+  readonly polite?: boolean | undefined;
 }
 
 /** A page that takes this many times longer than usual means that a store suffers. */
@@ -17,15 +22,36 @@ export class Pace {
   #keys = 0;
   /** The usual time a key takes; rises slowly, so that a long slowness is taken for normal only after many pages. */
   #usualMs: number | null = null;
+  readonly #politeness: Politeness | null;
 
-  constructor({ rate }: PaceOptions) {
+  constructor({ rate, polite }: PaceOptions) {
     this.#rate = rate;
+    this.#politeness = polite ? new Politeness() : null;
+  }
+
+  /** Does the run's work; watches the stores meanwhile if it is a polite one. */
+  async during<T>(stores: readonly (RedisStore | PostgresStore)[], work: () => Promise<T>): Promise<T> {
+    if (!this.#politeness) return work();
+    const beside = await Promise.all(stores.map((store) => store.beside()));
+    try {
+      return await this.#politeness.during(beside, work);
+    } finally {
+      await Promise.all(beside.map((store) => store.close()));
+    }
+  }
+
+  /** Keys of a page for which so many were asked. */
+  pageKeys(most: number): number {
+    return this.#politeness?.pageKeys(most) ?? most;
   }
 
   /** How long to rest after a page. Milliseconds. */
   restAfter(keys: number, tookMs: number): number {
     this.#keys += keys;
-    return Math.max(this.#untilDue(), Math.min(LONGEST_REST_MS, this.#untilRelieved(keys, tookMs)));
+    const relief = Math.max(this.#untilRelieved(keys, tookMs), this.#politeness?.restAfter(tookMs) ?? 0);
+    const ms = Math.max(this.#untilDue(), Math.min(LONGEST_REST_MS, relief));
+    this.#politeness?.resting(ms);
+    return ms;
   }
 
   #untilDue(): number {

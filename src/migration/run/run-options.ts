@@ -7,6 +7,11 @@ export interface RunOptions {
   readonly pageSize?: number | undefined;
   /** Keys, and rows, a second at most. @default as fast as the stores can without suffering */
   readonly rate?: number | undefined;
+  /**
+   * Gives way to everybody else: asks the stores all the while on connections of its own, and takes smaller pages and longer rests
+   * while a small call takes more than 5 ms and more than thrice its time at rest. @default false
+   */
+  readonly polite?: boolean | undefined;
   /** How long to wait for a store that is away. Milliseconds. @default 300_000 */
   readonly patienceMs?: number | undefined;
   /** Ends the run after the page under way. */
@@ -20,11 +25,18 @@ const LARGEST_PAGE = 5000;
 export interface ResolvedRun extends Patience {
   readonly pageSize: number;
   readonly rate: number | undefined;
+  readonly polite: boolean;
 }
 
 /** With the defaults. */
-export function resolveRun({ pageSize, rate, patienceMs, signal }: RunOptions): ResolvedRun {
-  return { pageSize: pageSize ?? PAGE_SIZE, rate, patienceMs: patienceMs ?? PATIENCE_MS, signal };
+export function resolveRun({ pageSize, rate, polite, patienceMs, signal }: RunOptions): ResolvedRun {
+  return {
+    pageSize: pageSize ?? PAGE_SIZE,
+    rate,
+    polite: polite ?? false,
+    patienceMs: patienceMs ?? PATIENCE_MS,
+    signal,
+  };
 }
 
 /** What is wrong with a run's options. */

@@ -49,7 +49,7 @@ export async function drain(
     processId: both.processId,
     collections: both.collections,
     redis: () => both.redis,
-    refuse: (from) => setAside(both, from),
+    refuse: () => setAside(both),
   });
   try {
     await drainer.drain(signal);

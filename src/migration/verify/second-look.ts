@@ -1,8 +1,12 @@
-/** Looks a second time at what differed: only what stood still and no repair log explains is a difference. */
+/**
+ * Looks a second time at what differed: only what stood still and no repair log explains is a difference. What moved and differs still
+ * is looked at some times more, since it may differ for good by now.
+ */
 import { stampOf } from "../../engine/difference.js";
+import { refusedValue } from "../../engine/refusals.js";
 import type { KnownReject } from "../../stores/postgres/rejects.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
-import { refusedValue } from "../../strategy/set-aside.js";
+
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { rest } from "../run/pace.js";
 import type { Finding, SetAside } from "./findings.js";
@@ -15,10 +19,11 @@ interface Candidate {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Something differed at the first look. */
+/** Something differed at the first look, or at each look so far. */
 export interface Suspect {
   readonly collection: BoundCollection;
   readonly id: string;
+  /** As it was seen last. */
   readonly first: Pair;
   /** When it was looked at; a process's monotonic clock. */
   readonly at: number;
@@ -27,17 +32,23 @@ export interface Suspect {
 /** What became of suspects; of what passes and can't be told, the names of their collections. */
 export interface Settled {
   readonly findings: readonly Finding[];
-  /** The same by now, moving, or explained by a repair log. */
+  /** The same by now, moving at each look, or explained by a repair log. */
   readonly passing: readonly string[];
   readonly setAside: readonly SetAside[];
   /** The repair log was too long to be read: what it explains isn't known. */
   readonly inconclusive: readonly string[];
 }
 
-const NOTHING_FOUND: Settled = { findings: [], passing: [], setAside: [], inconclusive: [] };
+/** What became of them at one look. */
+interface Looked extends Settled {
+  /** They differ, and not as they did at the look before. */
+  readonly moving: readonly Suspect[];
+}
 
 /** At least this long between the looks. Milliseconds. */
 const APART_MS = 250;
+/** How often what moves is looked at, the first time included. */
+const LOOKS = 4;
 /** Entries of a repair log that are read. A longer log explains anything. */
 const LOG_LIMIT = 20_000;
 
@@ -60,33 +71,46 @@ export class SecondLook {
     });
   }
 
-  /** The second look, so long after the first that what moves shows. May be repeated. */
+  /** The second look and those after it, each so long after the one before that what moves shows. May be repeated. */
   async settle(suspects: readonly Suspect[], signal?: AbortSignal): Promise<Settled> {
-    if (suspects.length === 0) return NOTHING_FOUND;
-    const newest = Math.max(...suspects.map(({ at }) => at));
-    await rest(Math.max(0, newest + APART_MS - performance.now()), signal);
-    const settled: Settled[] = [];
-    for (const [collection, group] of byCollection(suspects)) settled.push(await this.#settle(collection, group));
+    const looks: Looked[] = [];
+    let left = suspects;
+    for (let n = 1; n < LOOKS && left.length > 0; n++) {
+      const newest = Math.max(...left.map(({ at }) => at));
+      await rest(Math.max(0, newest + APART_MS - performance.now()), signal);
+      const moving: Suspect[] = [];
+      for (const [collection, group] of byCollection(left)) {
+        const looked = await this.#look(collection, group);
+        looks.push(looked);
+        moving.push(...looked.moving);
+      }
+      left = moving;
+    }
     return {
-      findings: settled.flatMap(({ findings }) => findings),
-      passing: settled.flatMap(({ passing }) => passing),
-      setAside: settled.flatMap(({ setAside }) => setAside),
-      inconclusive: settled.flatMap(({ inconclusive }) => inconclusive),
+      findings: looks.flatMap(({ findings }) => findings),
+      passing: [...looks.flatMap(({ passing }) => passing), ...left.map(({ collection }) => collection.name)],
+      setAside: looks.flatMap(({ setAside }) => setAside),
+      inconclusive: looks.flatMap(({ inconclusive }) => inconclusive),
     };
   }
 
-  async #settle(collection: BoundCollection, suspects: readonly Suspect[]): Promise<Settled> {
+  async #look(collection: BoundCollection, suspects: readonly Suspect[]): Promise<Looked> {
     // Before the looks: an entry that is made later belongs to a write that the looks see as a movement.
     const logged = await this.#logged(collection);
     const ids = suspects.map(({ id }) => id);
     const [pairs, now] = await Promise.all([lookAtBoth(this.#context, collection, ids), presentMoment(this.#context)]);
     const candidates: Candidate[] = [];
     const passing: string[] = [];
+    const moving: Suspect[] = [];
     for (const [i, { id, first }] of suspects.entries()) {
       const second = pairs[i] as Pair;
       const kind = differenceOf(collection, second, this.#authority, now);
-      if (kind === null || !stoodStill(first, second) || logged === "all" || logged.has(id)) {
+      if (kind === null || logged === "all" || logged.has(id)) {
         passing.push(collection.name);
+        continue;
+      }
+      if (!stoodStill(first, second)) {
+        moving.push({ collection, id, first: second, at: performance.now() });
         continue;
       }
       const isInvalid = kind !== "type" && issueOf(collection, id, second.redis) !== null;
@@ -103,7 +127,7 @@ export class SecondLook {
       });
     }
     const [findings, setAside] = await this.#withoutRejects(collection, candidates);
-    return { findings, passing, setAside, inconclusive: logged === "all" ? [collection.name] : [] };
+    return { findings, passing, moving, setAside, inconclusive: logged === "all" ? [collection.name] : [] };
   }
 
   /** What was set aside, and still is what it was, is no difference: it is on its list. */

@@ -65,7 +65,7 @@ export class VerifyPass {
   /** The next page is listed while one is compared. */
   async #redisSide(): Promise<void> {
     const { findings, onLook } = this.#options;
-    const size = new PageSize(this.#options.pageSize);
+    const size = new PageSize(this.#options.pageSize, this.#options.pace);
     let listing: Promise<Sampled> | null = met(this.#list("0", size.keys));
     while (listing !== null) {
       const began = performance.now();
@@ -113,7 +113,7 @@ export class VerifyPass {
   /** Only what Redis hasn't got: the rest was compared from the other side. */
   async #postgresSide(collection: BoundCollection): Promise<void> {
     const { takes, findings, onLook } = this.#options;
-    const size = new PageSize(this.#options.pageSize);
+    const size = new PageSize(this.#options.pageSize, this.#options.pace);
     let after: string | null = null;
     do {
       const began = performance.now();

@@ -115,6 +115,7 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
     await persist("Draining the repair logs", run, () => drainBothWays(stores, collection, reign));
 
   const access = new AccessAnswers(stores);
+  const pace = new Pace(run);
   const pass = new VerifyPass(stores, {
     ...run,
     reign,
@@ -127,14 +128,14 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
     }),
     collections,
     takes: takeShare(share ?? 1),
-    pace: new Pace(run),
+    pace,
     findings,
     onLook: (collection, ids) => access.meet(collection, ids),
     onFindings: async (found, variants) => repair?.heal(found, variants),
     onPage: progress,
   });
   try {
-    await pass.run();
+    await pace.during([stores.redis.store, stores.postgres.store], () => pass.run());
     await context.term.refresh();
     if (context.term.reign?.term !== reign.term) throw new AuthorityMovedError(undefined);
   } catch (error) {
@@ -202,7 +203,7 @@ async function drainBothWays(
   { authority, term }: Reign,
 ): Promise<void> {
   for (const from of [authority, otherStore(authority)]) {
-    const options = { term, adopt: from === authority, refuse: setAside(context, from) };
+    const options = { term, adopt: from === authority, refuse: setAside(context) };
     await drainAll(
       context,
       collection,

@@ -41,16 +41,16 @@ export class UsageRepository {
    * await store.usage.track({ userId: "42" }); // { today: 1, thisMonth: 1 }
    * @throws ValidationError for no subject or several, the placeholder address 0.0.0.0, or a wrong `by` or `at`
    */
-  async track(subject: UsageSubject, options: TrackOptions = {}): Promise<UsageStats> {
-    const { by = 1, at, ...call } = options;
+  async track(subject: UsageSubject, options?: TrackOptions): Promise<UsageStats> {
+    const by = options?.by ?? 1;
     if (!Number.isSafeInteger(by) || by < 1) refuse("by", "a whole number from 1 is needed: counters only rise");
-    const ids = counterIds(subject, this.#moment(at));
+    const ids = counterIds(subject, this.#moment(options?.at));
     const sums = await this.#counters.add(
       [
         { id: ids.daily, by },
         { id: ids.monthly, by },
       ],
-      call,
+      options && callOptions(options),
     );
     return { today: sums.get(ids.daily) ?? 0, thisMonth: sums.get(ids.monthly) ?? 0 };
   }
@@ -74,6 +74,10 @@ export class UsageRepository {
   }
 }
 
+function callOptions({ by: _, at: __, ...call }: TrackOptions): CallOptions {
+  return call;
+}
+
 function counterIds(subject: UsageSubject, moment: number): { daily: string; monthly: string } {
   const { kind, name } = subjectOf(subject);
   const buckets = usageBuckets(moment);
@@ -88,12 +92,8 @@ function subjectOf(subject: UsageSubject): { kind: "user" | "email" | "ip"; name
   const user = optionalName(userId, "userId");
   const mail = optionalEmail(email);
   const address = optionalAddress(ip);
-  const given = [
-    ...(user === null ? [] : [{ kind: "user" as const, name: user }]),
-    ...(mail === null ? [] : [{ kind: "email" as const, name: mail }]),
-    ...(address === null ? [] : [{ kind: "ip" as const, name: address }]),
-  ];
-  const [one] = given;
-  if (!one || given.length > 1) refuse("subject", "give one of userId, email and ip; 0.0.0.0 counts as no address");
-  return one;
+  if (user !== null && mail === null && address === null) return { kind: "user", name: user };
+  if (mail !== null && user === null && address === null) return { kind: "email", name: mail };
+  if (address !== null && user === null && mail === null) return { kind: "ip", name: address };
+  refuse("subject", "give one of userId, email and ip; 0.0.0.0 counts as no address");
 }

@@ -35,12 +35,19 @@ export function usageId({ kind, subject, period, bucket }: UsageCounter): string
   return `${kind}:${subject}:${period}:${bucket}`;
 }
 
-let last: { readonly id: string; readonly counter: UsageCounter | null } = { id: "", counter: null };
+/** Ids that were taken apart lately: an operation asks for the same few again and again. Forgotten all at once, as too many. */
+const known = new Map<string, UsageCounter | null>();
+const KNOWN = 2000;
 
-/** Takes a counter's id apart; null for anything else. An email may be in any case. Several ask for the same id one after another. */
+/** Takes a counter's id apart; null for anything else. An email may be in any case. */
 export function parseUsageId(id: string): UsageCounter | null {
-  if (last.id !== id) last = { id, counter: takeApart(id) };
-  return last.counter;
+  let counter = known.get(id);
+  if (counter === undefined) {
+    counter = takeApart(id);
+    if (known.size >= KNOWN) known.clear();
+    known.set(id, counter);
+  }
+  return counter;
 }
 
 function takeApart(id: string): UsageCounter | null {
@@ -56,10 +63,16 @@ function takeApart(id: string): UsageCounter | null {
   };
 }
 
-/** The buckets of a moment. */
+let buckets: { readonly day: number; readonly names: Readonly<Record<UsagePeriod, string>> } | undefined;
+
+/** The buckets of a moment: most ask for those of today. */
 export function usageBuckets(moment: number): Readonly<Record<UsagePeriod, string>> {
-  const day = new Date(moment).toISOString().slice(0, 10);
-  return { daily: day, monthly: day.slice(0, 7) };
+  const day = Math.floor(moment / DAY_MS);
+  if (buckets?.day !== day) {
+    const name = new Date(moment).toISOString().slice(0, 10);
+    buckets = { day, names: { daily: name, monthly: name.slice(0, 7) } };
+  }
+  return buckets.names;
 }
 
 /** The counter's id of a legacy key, an email's case untouched; null for a key of something else. */

@@ -7,6 +7,7 @@ import type { Fence } from "../stores/store.js";
 import { within } from "../stores/within.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { PRIMARY_SHARE } from "./fallback.js";
+import { ATTEMPT_MS } from "./term-view.js";
 
 /** A reply whose fence says how far it may be believed. */
 export interface Fenced {
@@ -49,9 +50,6 @@ export async function acrossTerms<T>(read: () => Promise<T>): Promise<T> {
     }
   }
 }
-
-/** One attempt never takes all the time that a write has: a silent store is asked again. Milliseconds. */
-const ATTEMPT_MS = 1000;
 
 /** Milliseconds for the first question of a read. */
 export function firstShare(operation: Operation): number {

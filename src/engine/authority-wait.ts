@@ -1,6 +1,7 @@
 /** Waits for the authority where a write has to read first. */
-import { AuthorityUnavailableError } from "../errors.js";
+import { AuthorityUnavailableError, ConflictError } from "../errors.js";
 import type { Operation } from "../stores/operation.js";
+import { outcomeUnknown } from "../stores/retry.js";
 import { AuthorityReadError } from "./authority-read.js";
 
 /** Pauses between tries, milliseconds: the first, doubled each time up to the longest. */
@@ -9,7 +10,8 @@ const LONGEST_PAUSE = 200;
 
 /**
  * Repeats a read that takes no fallback until it is answered or the operation's time is up.
- * @throws AuthorityUnavailableError at the deadline; nothing was applied
+ * @throws at the deadline AuthorityUnavailableError if nothing was applied, ConflictError if other changes came first until then,
+ *   OutcomeUnknownError if an earlier attempt may have been applied
  */
 export async function untilAuthorityAnswers<T>(
   collection: string,
@@ -23,12 +25,26 @@ export async function untilAuthorityAnswers<T>(
       const isAway = error instanceof AuthorityReadError || error instanceof AuthorityUnavailableError;
       if (!isAway) throw error;
       if (operation.remaining <= pause || operation.cancelled) {
+        const options = {
+          cause: error instanceof AuthorityReadError ? error.cause : error,
+          operationId: operation.id,
+        };
+        if (operation.uncertain) throw outcomeUnknown(`An update of ${collection}`, options);
+        if (operation.outrun) throw outrun(collection, operation);
         throw new AuthorityUnavailableError(
           `${collection}: the authority could not be read for an update before the deadline; nothing was applied. Retry it.`,
-          { cause: error instanceof AuthorityReadError ? error.cause : error, operationId: operation.id },
+          options,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
+}
+
+/** Other changes came first until there was no time left. */
+export function outrun(collection: string, operation: Operation): ConflictError {
+  return new ConflictError(
+    `${collection}: other changes kept coming first until the deadline; nothing was applied. Retry it.`,
+    { operationId: operation.id },
+  );
 }

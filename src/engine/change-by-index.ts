@@ -1,8 +1,7 @@
 /** Changes a record that is known by a second key: looked up and changed as one operation. */
-import { ConflictError } from "../errors.js";
 import type { RecordCollection } from "../stores/collection.js";
 import type { Operation } from "../stores/operation.js";
-import { untilAuthorityAnswers } from "./authority-wait.js";
+import { outrun, untilAuthorityAnswers } from "./authority-wait.js";
 import type { EngineContext } from "./context.js";
 import { findByIndex, indexOf } from "./index-lookup.js";
 import { type Change, type Changed, changeRecord } from "./record-writer.js";
@@ -38,11 +37,7 @@ export async function changeByIndex(
       return isIt && present ? change(id, present) : "leave";
     });
     if (isIt) return { ...changed, id };
-    if (operation.expired) {
-      throw new ConflictError(
-        `${collection.name}: other changes kept coming first until the deadline; nothing was applied. Retry it.`,
-        { operationId: operation.id },
-      );
-    }
+    operation.outrun = true;
+    if (operation.expired) throw outrun(collection.name, operation);
   }
 }

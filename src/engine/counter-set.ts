@@ -1,6 +1,7 @@
 /** A counter collection as its users see it. */
-import { ValidationError } from "../errors.js";
+import { type Issue, ValidationError } from "../errors.js";
 import type { CallOptions } from "../stores/operation.js";
+import type { CounterAdd } from "../stores/store.js";
 import type { Comparison } from "./comparison.js";
 import type { EngineContext } from "./context.js";
 import { addToCounters, readCounters } from "./counters.js";
@@ -27,26 +28,15 @@ export class Counters {
     entries: readonly { readonly id: string; readonly by: number }[],
     options?: CallOptions,
   ): Promise<Map<string, number>> {
-    const issues = entries.flatMap(({ by }, i) =>
-      Number.isSafeInteger(by) && by >= 1
-        ? []
-        : [{ path: `[${i}].by`, message: "a whole number from 1 on: counters only rise" }],
-    );
-    if (new Set(entries.map(({ id }) => id)).size < entries.length)
-      issues.push({ path: "", message: "each counter may occur once in a call" });
-    if (issues.length > 0) throw new ValidationError(issues);
-    const sums = await this.#context.inFlight.run(options, this.#context.deadlines.write, (operation) =>
-      addToCounters(
-        this.#context,
-        this.#collection,
-        entries.map(({ id, by }) => {
-          const expiry = this.#collection.expiry(id);
-          return { id, by, operationId: operation.id, ttlMs: expiry?.ttlMs ?? null, renew: expiry?.renew ?? false };
-        }),
-        operation,
-      ),
-    );
-    return new Map(entries.map(({ id }, i) => [id, sums[i] as number]));
+    checkAdds(entries);
+    const { inFlight, deadlines } = this.#context;
+    const operation = inFlight.begin(options, deadlines.write);
+    try {
+      const adds = entries.map(({ id, by }) => this.#addition(id, by, operation.id));
+      return sumsById(entries, await addToCounters(this.#context, this.#collection, adds, operation));
+    } finally {
+      inFlight.end();
+    }
   }
 
   /** What a counter stands at; 0 if it never was. @throws AuthorityUnavailableError when that can't be known */
@@ -73,4 +63,27 @@ export class Counters {
     this.#comparison.sample(this.#collection, ids, outcomes);
     return outcomes;
   }
+
+  #addition(id: string, by: number, operationId: string): CounterAdd {
+    const expiry = this.#collection.expiry(id);
+    return { id, by, operationId, ttlMs: expiry?.ttlMs ?? null, renew: expiry?.renew ?? false };
+  }
+}
+
+function sumsById(entries: readonly { readonly id: string }[], sums: readonly number[]): Map<string, number> {
+  const byId = new Map<string, number>();
+  for (let i = 0; i < entries.length; i++) byId.set((entries[i] as { readonly id: string }).id, sums[i] as number);
+  return byId;
+}
+
+/** @throws ValidationError */
+function checkAdds(entries: readonly { readonly id: string; readonly by: number }[]): void {
+  const issues: Issue[] = [];
+  for (const [i, { by }] of entries.entries()) {
+    if (!(Number.isSafeInteger(by) && by >= 1))
+      issues.push({ path: `[${i}].by`, message: "a whole number from 1 on: counters only rise" });
+  }
+  if (new Set(entries.map(({ id }) => id)).size < entries.length)
+    issues.push({ path: "", message: "each counter may occur once in a call" });
+  if (issues.length > 0) throw new ValidationError(issues);
 }

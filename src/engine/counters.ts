@@ -3,15 +3,28 @@ import { AuthorityUnavailableError, FencedError, ValidationError } from "../erro
 import type { CounterCollection } from "../stores/collection.js";
 import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
-import type { CounterState } from "../stores/state.js";
 import type { CounterAdd, CounterAddResult, HeldCounter } from "../stores/store.js";
 import { AuthorityReadError, acrossTerms, readAuthority, TermMovedError } from "./authority-read.js";
-import type { EngineContext } from "./context.js";
+import { decideAndTell, type WriteKind } from "./authority-step.js";
+import { type EngineContext, guardOf } from "./context.js";
 import { fallback } from "./fallback.js";
-import { type Message, mirrorCounters } from "./mirror.js";
+import { mirrorCounters } from "./mirror.js";
 import type { ReadOutcome } from "./outcome.js";
-import { refillCounters, uncompared } from "./refetch.js";
-import { atAuthority, type Reign } from "./term-view.js";
+import { refillCounters } from "./refetch.js";
+
+const COUNTERS: WriteKind<CounterCollection, CounterAdd, CounterAddResult> = {
+  what: ({ name }) => `Counting in ${name}`,
+  refusedTo: "to count",
+  decide: (guard, collection, term, adds, timeoutMs) => guard.hot.addToCounters(collection, term, adds, timeoutMs),
+  fetch: async (context, collection, ids, operation, incomplete, timeoutMs) => {
+    // Only what it lacks: what it has already may stand higher in the other store by a bypass writer's counts, which a handover dropped.
+    const guard = guardOf(context, incomplete.store) as Guard;
+    const { held } = await guard.hot.readCounters(collection, ids, timeoutMs);
+    const lacking = ids.filter((_, i) => isUncompared(held[i] as HeldCounter));
+    return refillCounters(context, collection, lacking, operation, incomplete);
+  },
+  tell: mirrorCounters,
+};
 
 /**
  * Adds to all counters of the call together. Returns what each stands at.
@@ -23,56 +36,8 @@ export async function addToCounters(
   adds: readonly CounterAdd[],
   operation: Operation,
 ): Promise<number[]> {
-  const result = await atAuthority(
-    context,
-    operation,
-    () => `Counting in ${collection.name}`,
-    async (guard, present, timeoutMs) => {
-      const first = await guard.hot.addToCounters(collection, present.term, adds, timeoutMs);
-      if (first.fenced) return "fenced";
-      const results = first.results.some(({ kind }) => kind === "suspect")
-        ? await decideAgain(context, collection, adds, operation, guard, present, timeoutMs)
-        : first.results;
-      if (results === "fenced") return "fenced";
-      const messages: Message<CounterState>[] = [];
-      for (let i = 0; i < results.length; i++) {
-        const one = results[i] as CounterAddResult;
-        if ("state" in one && !one.alone) messages.push({ id: (adds[i] as CounterAdd).id, state: one.state });
-      }
-      if ((await mirrorCounters(context, collection, present, messages, operation)) === "told") return results;
-      operation.uncertain = true;
-      return "fenced";
-    },
-  );
-  const refused = result.find((one) => one.kind === "rejected");
-  if (refused?.kind === "rejected") {
-    throw new ValidationError(
-      [{ path: "", message: `${collection.name}: the authority refuses to count: ${refused.reason}` }],
-      { operationId: operation.id },
-    );
-  }
-  return result.flatMap((one) => ("state" in one ? [one.state.redisPart + one.state.postgresPart] : []));
-}
-
-/** The authority lost its memory: a counter is refilled before it is counted. */
-async function decideAgain(
-  context: EngineContext,
-  collection: CounterCollection,
-  adds: readonly CounterAdd[],
-  operation: Operation,
-  guard: Guard,
-  present: Reign,
-  timeoutMs: number,
-): Promise<CounterAddResult[] | "fenced"> {
-  const fence = { term: present.term, role: "authority", complete: false } as const;
-  const ids = adds.map((add) => add.id);
-  const failed = await refillCounters(context, collection, ids, operation, { store: present.authority, fence });
-  if (failed) throw uncompared(failed);
-  const compared = adds.map((add) => ({ ...add, compared: true }));
-  // The fetching took its part of the time.
-  const leftMs = Math.max(1, Math.min(operation.remaining, timeoutMs));
-  const second = await guard.hot.addToCounters(collection, present.term, compared, leftMs);
-  return second.fenced ? "fenced" : second.results;
+  const results = await decideAndTell(context, COUNTERS, collection, adds, operation);
+  return results.map(({ state }) => state.redisPart + state.postgresPart);
 }
 
 /** What each counter stands at; a counter that never was, expired or was deleted counts 0, and that is a hit. */
@@ -119,22 +84,27 @@ async function readFromAuthority(
   const read = () =>
     readAuthority(context, operation, (guard, timeoutMs) => guard.hot.readCounters(collection, ids, timeoutMs));
   const { store, fence, reply } = await read();
-  const uncertain = (held: HeldCounter) => held.kind !== "unreadable" && !fence.complete && !held.compared;
-  if (!reply.held.some(uncertain)) return reply.held.map((held) => toOutcome(held, store, false));
-  const failed = await refillCounters(context, collection, ids, operation, { store, fence });
+  const lacking = ids.filter((_, i) => isUncompared(reply.held[i] as HeldCounter));
+  if (fence.complete || lacking.length === 0) return reply.held.map((held) => toOutcome(held, store, false));
+  const failed = await refillCounters(context, collection, lacking, operation, { store, fence });
   if (failed instanceof FencedError) throw new TermMovedError(store);
   if (failed) {
     const error = new AuthorityUnavailableError(
       `${store} lost its memory and the other store can't be asked (${describe(failed)}): the count can't be known now.`,
     );
     return reply.held.map((held) =>
-      uncertain(held) ? { kind: "error", error, store, fallback: false } : toOutcome(held, store, false),
+      isUncompared(held) ? { kind: "error", error, store, fallback: false } : toOutcome(held, store, false),
     );
   }
   const again = await read();
   // Another memory loss may have come between: what was refilled for the first one says nothing of it.
   if (again.fence.term !== fence.term && !again.fence.complete) throw new TermMovedError(again.store);
   return again.reply.held.map((held) => toOutcome(held, again.store, false));
+}
+
+/** The other store may know more of it. */
+function isUncompared(held: HeldCounter): boolean {
+  return held.kind !== "unreadable" && !held.compared;
 }
 
 function toOutcome(held: HeldCounter, store: "redis" | "postgres", isFallback: boolean): ReadOutcome<number> {

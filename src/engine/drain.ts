@@ -7,14 +7,16 @@ import { isTransient } from "../stores/transient-errors.js";
 import { type DrainContext, type EngineContext, guardOf } from "./context.js";
 import { events } from "./events.js";
 import { entryOf, reportOverwritten } from "./mirror.js";
-import { Refusals, type Refused } from "./refusals.js";
-import { CALL_MS, sendPresent } from "./send-states.js";
+import { Refusals, type Refused, refusedValue } from "./refusals.js";
+import { CALL_MS, type Sending, sendPresent } from "./send-states.js";
 
 /** A record that the other store refuses for good. */
 export interface Refusal {
   readonly collection: Collection;
   readonly id: string;
   readonly reason: string;
+  /** What was refused: a value's bytes, a counter's sum; null for a delete, or where something else stands. */
+  readonly value: Buffer | null;
 }
 
 export interface DrainOptions {
@@ -24,7 +26,7 @@ export interface DrainOptions {
   readonly adopt: boolean;
   /** Entries younger than this are left to the write that made them. Milliseconds. @default 0 */
   readonly minAgeMs?: number;
-  /** Entries of a batch. @default 2000 */
+  /** Entries of a batch. @default 5000 */
   readonly limit?: number;
   /** Told of what is refused for good; true: it was set aside, so its entry goes. */
   readonly refuse: (refusal: Refusal) => Promise<boolean>;
@@ -46,9 +48,9 @@ export interface Drained {
 const NOT_DRAINED: Drained = { done: 0, seen: 0, again: 0, fenced: false };
 
 /** Entries that are read at once. */
-const LIMIT = 2000;
+const LIMIT = 5000;
 /** Entries that are sent at once: few enough not to hold a server up, and while some are read others are being applied. */
-const PART = 250;
+const PART = 500;
 const PARTS_UNDER_WAY = 2;
 
 /** One batch of `collection`'s log in `from`. */
@@ -105,11 +107,11 @@ async function drainPart(
   if (sent.reply.fenced) return "fenced";
 
   const confirmed: LogEntry[] = [...sent.gone];
-  const refused: Refused[] = [...sent.unreadable];
+  const refused: Refused[] = sent.unreadable.map((one) => ({ ...one, value: null }));
   for (const [i, result] of sent.reply.results.entries()) {
-    const { id, state } = sent.messages[i] as (typeof sent.messages)[number];
+    const { id, state, held } = sent.messages[i] as Sending;
     const entry = entryOf(id, state);
-    if (result.kind === "rejected") refused.push({ entry, reason: result.reason });
+    if (result.kind === "rejected") refused.push({ entry, reason: result.reason, value: refusedValue(held) });
     else if (result.kind === "applied" || result.stamp >= state.stamp) {
       confirmed.push(entry);
       reportOverwritten(context, collection, to.store.name, id, state.stamp, result);
@@ -128,9 +130,9 @@ async function setAside(
   refuse: DrainOptions["refuse"],
 ): Promise<number> {
   const kept: LogEntry[] = [];
-  for (const { entry, reason } of refused) {
+  for (const { entry, reason, value } of refused) {
     context.events.emit("rejected", events.rejected(collection.name, entry.id, reason));
-    if (await refuse({ collection, id: entry.id, reason })) kept.push(entry);
+    if (await refuse({ collection, id: entry.id, reason, value })) kept.push(entry);
   }
   if (kept.length > 0) await from.attempt((store) => store.clearLog(collection, kept), CALL_MS);
   return kept.length;
@@ -154,7 +156,10 @@ export async function drainAll(
   }
 }
 
-/** Both directions of every collection: the authority's log into the mirror, and what a lost reign left in the mirror's log. */
+/**
+ * Both directions of every collection: the authority's log into the mirror, and what a lost reign left in the mirror's log. `full`:
+ * one of the logs had a whole batch, so more may wait.
+ */
 export async function drainBoth(
   context: DrainContext,
   collections: readonly Collection[],
@@ -162,11 +167,12 @@ export async function drainBoth(
     readonly refuse: (from: StoreName) => DrainOptions["refuse"];
   },
   signal?: AbortSignal,
-): Promise<{ empty: boolean; done: number }> {
+): Promise<{ empty: boolean; full: boolean; done: number }> {
   const { redis, postgres } = context;
-  if (!redis) return { empty: true, done: 0 };
+  if (!redis) return { empty: true, full: false, done: 0 };
   const reign = await context.term.require();
   let empty = true;
+  let full = false;
   let done = 0;
   let again = 0;
   const failures: unknown[] = [];
@@ -188,13 +194,14 @@ export async function drainBoth(
       });
       if (drained.fenced) context.term.contradicted();
       if (drained.seen > 0 && (isAuthority || drained.done > 0)) empty = false;
+      if (drained.seen >= (options.limit ?? LIMIT)) full = true;
       done += drained.done;
       again += drained.again;
     }
   }
   // As long as something moves, it is worth going on.
   if (failures.length > 0 && done + again === 0) throw failures[0];
-  return { empty: empty && failures.length === 0, done };
+  return { empty: empty && failures.length === 0, full, done };
 }
 
 async function olderThan(from: Guard, entries: readonly LogEntry[], minAgeMs: number): Promise<LogEntry[]> {

@@ -12,6 +12,8 @@ import { Refusals } from "./refusals.js";
 const MIN_AGE_MS = 100;
 /** Pause when there was nothing to do. Milliseconds. */
 const IDLE_MS = 200;
+/** Pause where no log had a whole batch: what comes meanwhile goes together, which costs both stores a fraction. Milliseconds. */
+const GATHER_MS = 100;
 /** How long a drain that was asked for waits for a store that is away. Milliseconds. */
 const PATIENCE_MS = 10_000;
 /** A drainer that died is succeeded after this. Milliseconds. */
@@ -30,6 +32,8 @@ export class Drainer {
   readonly #refusals = new Refusals();
   readonly #abort = new AbortController();
   #loop: Promise<void> | null = null;
+  /** The round under way: two at once would send the same states. */
+  #round: Promise<unknown> = Promise.resolve();
 
   constructor(context: DrainContext, options: DrainerOptions) {
     this.#context = context;
@@ -70,23 +74,26 @@ export class Drainer {
   async #run(): Promise<void> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
-      let done = 0;
+      let round = { done: 0, full: false };
       try {
         const redis = this.#options.redis();
         const mine =
           redis &&
           (await redis.attempt((store) => store.claimTask("drain", this.#options.processId, TASK_MS), TASK_MS));
-        if (mine) done = (await this.#once(MIN_AGE_MS, signal)).done;
+        if (mine) round = await this.#once(MIN_AGE_MS, signal);
       } catch {
         // A store is away: its own calls tell so, and the log waits.
       }
-      if (done === 0) await pause(IDLE_MS, signal).catch(() => {});
+      if (round.done === 0 || !round.full) await pause(round.done > 0 ? GATHER_MS : IDLE_MS, signal).catch(() => {});
     }
   }
 
   #once(minAgeMs: number, signal?: AbortSignal) {
     const { collections, refuse } = this.#options;
-    return drainBoth(this.#context, collections, { minAgeMs, refuse, refusals: this.#refusals }, signal);
+    const begin = () => drainBoth(this.#context, collections, { minAgeMs, refuse, refusals: this.#refusals }, signal);
+    const round = this.#round.then(begin, begin);
+    this.#round = round;
+    return round;
   }
 }
 

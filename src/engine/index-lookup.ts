@@ -1,7 +1,7 @@
 /** Finds a record by a second key. An index that isn't known to be whole never answers "none". */
 import { AuthorityUnavailableError, ValidationError } from "../errors.js";
 import type { RecordCollection, RecordIndex } from "../stores/collection.js";
-import { describe } from "../stores/guard.js";
+import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { otherStore, type StoreName } from "../stores/state.js";
 import type { Fence, HeldRecord, Page } from "../stores/store.js";
@@ -38,47 +38,58 @@ export async function findByIndex(
   source: ReadSource = "either",
 ): Promise<Found | null> {
   const definition = indexOf(collection, index);
-  const lookup = async () => {
-    try {
-      const { reply } = await readAuthority(context, operation, (guard, timeoutMs) =>
-        guard.attempt((store) => store.findByIndex(collection, index, value), timeoutMs),
-      );
-      return reply;
-    } catch (error) {
-      if (!(error instanceof AuthorityReadError) || source === "authority") throw error;
-      const { value: reply } = await fallback(
-        context,
-        operation,
-        collection.name,
-        1,
-        error.store,
-        error.cause,
-        (guard, timeoutMs) => guard.attempt((store) => store.findByIndex(collection, index, value), timeoutMs),
-      );
-      return reply;
-    }
-  };
-  const reply = await lookup();
-  const found = await confirm(context, collection, definition, reply.ids, value, operation, source);
+  const { authority, reply, isFallback } = await askIndex(context, collection, index, value, operation, source);
+  const confirmed = (ids: readonly string[]) => confirm(context, collection, definition, ids, value, operation, source);
+  const found = await confirmed(reply.ids);
   if (found) return found;
-  const authority = context.term.reign?.authority ?? "redis";
   // Programs that write Redis themselves write no index entries, so there an index alone never proves that there is none.
   const bypassed = authority === "redis" && context.bypassWriters;
   if (reply.complete && !bypassed) return null;
-  if (!reply.complete) {
-    const elsewhere = await lookElsewhere(context, collection, index, value, operation);
-    const there = await confirm(context, collection, definition, elsewhere.ids, value, operation, source);
+  if (!reply.complete && !isFallback) {
+    const elsewhere = await lookElsewhere(context, collection, index, value, operation, otherStore(authority));
+    const there = await confirmed(elsewhere.ids);
     if (there) return there;
     if (elsewhere.complete && !bypassed) return null;
   }
-  const scanned = await scan(context, collection, definition, value, operation, authority);
-  if (scanned) return scanned;
-  if (!reply.fence?.complete) {
-    const beyond = await scan(context, collection, definition, value, operation, otherStore(authority));
-    if (beyond) return confirm(context, collection, definition, [beyond.id], value, operation, source);
+  // A fallback's fence doesn't tell whether the authority lacks something.
+  const isWhole = !isFallback && reply.fence?.complete;
+  for (const store of isWhole ? [authority] : [authority, otherStore(authority)]) {
+    for await (const ids of lookThrough(context, collection, definition, value, operation, store)) {
+      const one = await confirmed(ids);
+      if (one) return one;
+    }
   }
   await confirmMemory(context, collection, reply.fence, operation, authority);
   return null;
+}
+
+interface IndexReply {
+  readonly fence: Fence | null;
+  readonly ids: readonly string[];
+  /** The index tells of all records. */
+  readonly complete: boolean;
+}
+
+/** `isFallback`: the authority didn't answer, and the other store did. */
+async function askIndex(
+  context: EngineContext,
+  collection: RecordCollection,
+  index: string,
+  value: string,
+  operation: Operation,
+  source: ReadSource,
+): Promise<{ readonly authority: StoreName; readonly reply: IndexReply; readonly isFallback: boolean }> {
+  const ask = (guard: Guard, timeoutMs: number): Promise<IndexReply> =>
+    guard.attempt((store) => store.findByIndex(collection, index, value), timeoutMs);
+  try {
+    const { store, reply } = await readAuthority(context, operation, ask);
+    return { authority: store, reply, isFallback: false };
+  } catch (error) {
+    if (!(error instanceof AuthorityReadError) || source === "authority") throw error;
+    const { store, cause } = error;
+    const { value: reply } = await fallback(context, operation, collection.name, 1, store, cause, ask);
+    return { authority: store, reply, isFallback: true };
+  }
 }
 
 /** The other store's index; nothing, and incomplete, if it can't be asked. */
@@ -88,20 +99,25 @@ async function lookElsewhere(
   index: string,
   value: string,
   operation: Operation,
-): Promise<{ ids: string[]; complete: boolean }> {
-  const other = guardOf(context, otherStore(context.term.reign?.authority ?? "redis"));
+  name: StoreName,
+): Promise<IndexReply> {
+  const nothing = { fence: null, ids: [], complete: false };
+  const other = guardOf(context, name);
   try {
-    if (!other) return { ids: [], complete: false };
+    if (!other) return nothing;
     return await other.attempt(
       (store) => store.findByIndex(collection, index, value),
       Math.max(1, operation.remaining / 2),
     );
   } catch {
-    return { ids: [], complete: false };
+    return nothing;
   }
 }
 
-/** An entry may be stale: the record it leads to must still have the value. */
+/**
+ * An entry may be stale: the record it leads to must still have the value. And so may be what a store holds that isn't the authority, or
+ * lost its memory.
+ */
 async function confirm(
   context: EngineContext,
   collection: RecordCollection,
@@ -136,31 +152,36 @@ async function confirmMemory(
   );
 }
 
-/** Looks through all records of a store, as long as the operation has time. */
-async function scan(
+/** Looks through all records of a store, as long as the operation has time, for those that may have the value: a page's at a time. */
+async function* lookThrough(
   context: EngineContext,
   collection: RecordCollection,
   definition: RecordIndex,
   value: string,
   operation: Operation,
   store: StoreName,
-): Promise<Found | null> {
-  const guard = guardOf(context, store);
+): AsyncGenerator<string[]> {
   let after: string | null = null;
+  do {
+    const page: Page<{ id: string; held: HeldRecord }> = await pageOf(context, collection, after, operation, store);
+    yield page.items.flatMap(({ id, held }) =>
+      held.kind === "value" && definition.valueOf(id, held.bytes) === value ? [id] : [],
+    );
+    after = page.next;
+  } while (after !== null);
+}
+
+async function pageOf(
+  context: EngineContext,
+  collection: RecordCollection,
+  after: string | null,
+  operation: Operation,
+  store: StoreName,
+): Promise<Page<{ id: string; held: HeldRecord }>> {
+  const guard = guardOf(context, store);
   try {
-    do {
-      const cursor: string | null = after;
-      if (!guard || operation.remaining < 1) throw new Error("the deadline came before the end of the scan");
-      const page: Page<{ id: string; held: HeldRecord }> = await guard.attempt(
-        (store) => store.pageRecords(collection, cursor, 1000),
-        Math.max(1, operation.remaining),
-      );
-      for (const { id, held } of page.items) {
-        if (held.kind === "value" && definition.valueOf(id, held.bytes) === value) return { id, bytes: held.bytes };
-      }
-      after = page.next;
-    } while (after !== null);
-    return null;
+    if (!guard || operation.remaining < 1) throw new Error("the deadline came before the end of the scan");
+    return await guard.attempt((store) => store.pageRecords(collection, after, 1000), Math.max(1, operation.remaining));
   } catch (error) {
     throw new AuthorityUnavailableError(
       `${collection.name} has no index that tells of every record, and looking through all of ${store} failed (${describe(error)}): whether there is one can't be known. Run "dual-write backfill", which builds the index; where no other program writes the legacy keys, set bypassWriters: false.`,

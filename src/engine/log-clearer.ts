@@ -27,7 +27,7 @@ export class LogClearer {
     }
     this.#size += entries.length;
     if (this.#size >= MANY) this.#flush();
-    else this.#pause ??= setTimeout(() => this.#flush(), PAUSE_MS).unref();
+    else this.#flushLater();
   }
 
   /** Resolves when everything added so far was tried. */
@@ -54,7 +54,14 @@ export class LogClearer {
     this.#flushing = Promise.allSettled(cleared).then(() => {
       this.#flushing = null;
       if (this.#size >= MANY) this.#flush();
-      else if (this.#size > 0) this.#pause ??= setTimeout(() => this.#flush(), PAUSE_MS).unref();
+      else if (this.#size > 0) this.#flushLater();
     });
+  }
+
+  #flushLater(): void {
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined;
+      this.#flush();
+    }, PAUSE_MS).unref();
   }
 }

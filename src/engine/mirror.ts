@@ -53,34 +53,55 @@ async function mirror(
   apply: (guard: Guard, timeoutMs: number) => Promise<Fenced<ApplyResult>>,
 ): Promise<Told> {
   if (context.policy().mirror === "background" || messages.length === 0) return "told";
-  const name = otherStore(reign.authority);
-  const guard = guardOf(context, name);
+  const guard = guardOf(context, otherStore(reign.authority));
   const authority = guardOf(context, reign.authority);
   if (!guard || !authority) return "told";
-  const fail = (reason: string) =>
-    context.events.emit("mirrorFailure", events.mirrorFailure(collection.name, name, messages.length, reason));
   try {
     const reply = await apply(guard, Math.max(1, Math.min(context.deadlines.mirror, operation.remaining)));
-    if (reply.fenced) {
-      if (reply.fence && reply.fence.term > reign.term) return "superseded";
-      fail("the mirror is being set up");
-      return "told";
-    }
-    const confirmed: LogEntry[] = [];
-    for (const [i, result] of reply.results.entries()) {
-      const { id, state } = messages[i] as Message<RecordState | CounterState>;
-      if (result.kind === "rejected") {
-        fail(result.reason);
-        continue;
-      }
-      confirmed.push(entryOf(id, state));
-      reportOverwritten(context, collection, name, id, state.stamp, result);
-    }
-    if (confirmed.length > 0) context.clearer.add(authority, collection, confirmed);
+    return heard(context, authority, collection, reign, messages, reply);
   } catch (error) {
-    fail(describe(error));
+    fail(context, collection, reign, messages, describe(error));
   }
   return "told";
+}
+
+/** What the mirror's answer says of each message. */
+function heard(
+  context: EngineContext,
+  authority: Guard,
+  collection: Collection,
+  reign: Reign,
+  messages: readonly Message<RecordState | CounterState>[],
+  reply: Fenced<ApplyResult>,
+): Told {
+  if (reply.fenced) {
+    if (reply.fence && reply.fence.term > reign.term) return "superseded";
+    fail(context, collection, reign, messages, "the mirror is being set up");
+    return "told";
+  }
+  const confirmed: LogEntry[] = [];
+  for (let i = 0; i < messages.length; i++) {
+    const { id, state } = messages[i] as Message<RecordState | CounterState>;
+    const result = reply.results[i] as ApplyResult;
+    if (result.kind === "rejected") {
+      fail(context, collection, reign, messages, result.reason);
+      continue;
+    }
+    confirmed.push(entryOf(id, state));
+    reportOverwritten(context, collection, otherStore(reign.authority), id, state.stamp, result);
+  }
+  if (confirmed.length > 0) context.clearer.add(authority, collection, confirmed);
+  return "told";
+}
+
+function fail(
+  { events: hub }: EngineContext,
+  collection: Collection,
+  { authority }: Reign,
+  messages: readonly unknown[],
+  reason: string,
+): void {
+  hub.emit("mirrorFailure", events.mirrorFailure(collection.name, otherStore(authority), messages.length, reason));
 }
 
 /** The repair-log entry that a state answers. */

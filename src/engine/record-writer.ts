@@ -1,83 +1,41 @@
-/** Writes records: the authority decides, the mirror is told, the repair log covers what lies between. */
-import { ConflictError, ValidationError } from "../errors.js";
+/** Writes records, and changes them by compare-and-set. */
+import { ValidationError } from "../errors.js";
 import type { RecordCollection } from "../stores/collection.js";
-import type { Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import type { RecordState } from "../stores/state.js";
-import type { HeldRecord, RecordWrite, RecordWriteResult } from "../stores/store.js";
-import { untilAuthorityAnswers } from "./authority-wait.js";
+import type { Expected, HeldRecord, RecordWrite, RecordWriteResult } from "../stores/store.js";
+import { type Decided, decideAndTell, type WriteKind } from "./authority-step.js";
+import { outrun, untilAuthorityAnswers } from "./authority-wait.js";
 import type { EngineContext } from "./context.js";
-import { type Message, mirrorRecords } from "./mirror.js";
+import { mirrorRecords } from "./mirror.js";
 import { readForUpdate } from "./record-reader.js";
-import { fetchMissing, uncompared } from "./refetch.js";
-import { atAuthority, type Reign } from "./term-view.js";
+import { fetchMissing } from "./refetch.js";
 
 /** What became of each write. */
-export type Written = Extract<RecordWriteResult, { kind: "written" | "repeated" | "conflict" }>;
+export type Written = Decided<RecordWriteResult>;
+
+const RECORDS: WriteKind<RecordCollection, RecordWrite, RecordWriteResult> = {
+  what: ({ name }) => `A write to ${name}`,
+  refusedTo: "the record",
+  decide: (guard, collection, term, writes, timeoutMs) => guard.hot.writeRecords(collection, term, writes, timeoutMs),
+  fetch: async (context, collection, ids, operation, incomplete) => {
+    const fetched = await fetchMissing(context, collection, ids, operation, incomplete);
+    return fetched instanceof Error ? fetched : null;
+  },
+  tell: mirrorRecords,
+};
 
 /**
  * Writes all of `writes` in one step of the authority, acknowledged as the strategy says.
  * @throws AuthorityUnavailableError, OutcomeUnknownError, DeadlineExceededError, ValidationError (refused for good)
  */
-export async function writeRecords(
+export function writeRecords(
   context: EngineContext,
   collection: RecordCollection,
   writes: readonly RecordWrite[],
   operation: Operation,
 ): Promise<Written[]> {
-  const result = await atAuthority(
-    context,
-    operation,
-    () => `A write to ${collection.name}`,
-    async (guard, present, timeoutMs) => {
-      const first = await guard.hot.writeRecords(collection, present.term, writes, timeoutMs);
-      if (first.fenced) return "fenced";
-      const results = first.results.some(({ kind }) => kind === "suspect")
-        ? await decideAgain(context, collection, writes, first.results, operation, guard, present, timeoutMs)
-        : first.results;
-      if (results === "fenced") return "fenced";
-      const messages: Message<RecordState>[] = [];
-      for (let i = 0; i < results.length; i++) {
-        const one = results[i] as RecordWriteResult;
-        if (one.kind === "written" || one.kind === "repeated")
-          messages.push({ id: (writes[i] as RecordWrite).id, state: one.state });
-      }
-      if ((await mirrorRecords(context, collection, present, messages, operation)) === "told") return results;
-      operation.uncertain = true;
-      return "fenced";
-    },
-  );
-
-  const refused = result.find((one) => one.kind === "rejected");
-  if (refused?.kind === "rejected") {
-    throw new ValidationError(
-      [{ path: "", message: `${collection.name}: the authority refuses the record: ${refused.reason}` }],
-      { operationId: operation.id },
-    );
-  }
-  return result as Written[];
-}
-
-/** The authority lost its memory: what the other store has of the suspects comes first. */
-async function decideAgain(
-  context: EngineContext,
-  collection: RecordCollection,
-  writes: readonly RecordWrite[],
-  first: readonly RecordWriteResult[],
-  operation: Operation,
-  guard: Guard,
-  present: Reign,
-  timeoutMs: number,
-): Promise<RecordWriteResult[] | "fenced"> {
-  const suspects = writes.filter((_, i) => first[i]?.kind === "suspect").map((write) => write.id);
-  const fence = { term: present.term, role: "authority", complete: false } as const;
-  const fetched = await fetchMissing(context, collection, suspects, operation, { store: present.authority, fence });
-  if (fetched instanceof Error) throw uncompared(fetched);
-  const compared = writes.map((write) => (suspects.includes(write.id) ? { ...write, compared: true } : write));
-  // The fetching took its part of the time.
-  const leftMs = Math.max(1, Math.min(operation.remaining, timeoutMs));
-  const second = await guard.hot.writeRecords(collection, present.term, compared, leftMs);
-  return second.fenced ? "fenced" : second.results;
+  return decideAndTell(context, RECORDS, collection, writes, operation);
 }
 
 /** What a change makes of the present value: new bytes, null to delete, or `leave` to end without writing. */
@@ -120,20 +78,19 @@ export async function changeRecord(
       id,
       ...next,
       operationId: operation.id,
-      expected: { stamp: held.kind === "absent" ? 0 : held.stamp, bytes: before },
+      expected: expectedOf(held),
     };
     const [result] = await writeRecords(context, collection, [write], operation);
     // Done by an earlier attempt of this call, or now: what it was made from is known in either case.
     if (result && result.kind !== "conflict") return { kind: "written", state: result.state, before };
-    if (operation.expired) {
-      throw new ConflictError(
-        `${collection.name}: other changes kept coming first until the deadline; nothing was applied. Retry it.`,
-        {
-          operationId: operation.id,
-        },
-      );
-    }
+    operation.outrun = true;
+    if (operation.expired) throw outrun(collection.name, operation);
   }
+}
+
+function expectedOf(held: Exclude<HeldRecord, { kind: "unreadable" }>): Expected {
+  if (held.kind === "value") return { stamp: held.stamp, bytes: held.bytes, bypass: held.bypass };
+  return { stamp: held.kind === "absent" ? 0 : held.stamp, bytes: null };
 }
 
 /** A compare-and-set reads from the authority only, and waits for it as a write does. */

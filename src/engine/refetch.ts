@@ -3,7 +3,7 @@ import { FencedError } from "../errors.js";
 import type { CounterCollection, RecordCollection } from "../stores/collection.js";
 import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
-import { otherStore, type RecordState, type StoreName } from "../stores/state.js";
+import { type CounterState, otherStore, type RecordState, type StoreName } from "../stores/state.js";
 import type { ApplyResult, Fence, Fenced, HeldCounter, HeldRecord, Store } from "../stores/store.js";
 import { type EngineContext, guardOf } from "./context.js";
 import { PRIMARY_SHARE } from "./fallback.js";
@@ -24,6 +24,15 @@ export function stateOf(held: HeldRecord): RecordState | null {
     default:
       return null;
   }
+}
+
+/**
+ * The same of a counter that `from` holds. What expired in Postgres travels with its end, its operations and its generation; in Redis
+ * an absence may be a bypass writer's delete.
+ */
+export function counterStateOf(held: HeldCounter, from: StoreName): CounterState | null {
+  if (held.kind === "value") return held;
+  return held.kind === "absent" && from === "postgres" ? (held.last ?? null) : null;
 }
 
 /** Which of two stores' records is the later truth; on a tie the first, the authority's own. */
@@ -49,10 +58,11 @@ export async function fetchMissing(
   const authority = guardOf(context, incomplete.store);
   if (!other || !authority) return new Error("the other store isn't connected");
   try {
-    const { held } = await other.attempt(
+    const { fence, held } = await other.attempt(
       (store) => store.inspectRecords(collection, ids),
       Math.max(1, operation.remaining),
     );
+    if (isOver(incomplete, fence)) return new FencedError("The other store is in a later term.");
     const states = ids.flatMap((id, i) => {
       const state = stateOf(held[i] as HeldRecord);
       return state ? [{ id, state }] : [];
@@ -81,13 +91,14 @@ export async function refillCounters(
   const authority = guardOf(context, incomplete.store);
   if (!other || !authority) return new Error("the other store isn't connected");
   try {
-    const { held } = await other.attempt(
+    const { fence, held } = await other.attempt(
       (store) => store.inspectCounters(collection, ids),
       Math.max(1, operation.remaining),
     );
+    if (isOver(incomplete, fence)) return new FencedError("The other store is in a later term.");
     const states = ids.flatMap((id, i) => {
-      const one = held[i] as HeldCounter;
-      return one.kind === "value" ? [{ id, state: one }] : [];
+      const state = counterStateOf(held[i] as HeldCounter, other.store.name);
+      return state ? [{ id, state }] : [];
     });
     if (states.length === 0) return null;
     return await putBack(authority, operation, (store) =>
@@ -96,6 +107,11 @@ export async function refillCounters(
   } catch (error) {
     return error as Error;
   }
+}
+
+/** An earlier reign's fence that was under way may arrive in a memory that was lost since. The other store remembers the later one. */
+function isOver({ fence: { term } }: Incomplete, theirs: Fence | null): boolean {
+  return theirs !== null && theirs.term > term;
 }
 
 /**

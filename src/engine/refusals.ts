@@ -1,5 +1,5 @@
 /** Counts how often the other store refused a state, so that it is set aside after a bounded number of tries. */
-import type { LogEntry } from "../stores/store.js";
+import type { HeldCounter, HeldRecord, LogEntry } from "../stores/store.js";
 
 /** What is refused this often is refused for good. Between two tries other records are sent, which may have been in its way. */
 const TRIES = 3;
@@ -7,6 +7,14 @@ const TRIES = 3;
 export interface Refused {
   readonly entry: LogEntry;
   readonly reason: string;
+  /** As `refusedValue` gives it. */
+  readonly value: Buffer | null;
+}
+
+/** As the list has it: a value's bytes, a counter's sum; null for a delete, or where something else stands. */
+export function refusedValue(held: HeldRecord | HeldCounter): Buffer | null {
+  if (held.kind !== "value") return null;
+  return "bytes" in held ? held.bytes : Buffer.from(String(held.redisPart + held.postgresPart));
 }
 
 /** As large as what was refused in the last round of each log. */

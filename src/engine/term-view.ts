@@ -135,26 +135,33 @@ export function atAuthority<T>(
 async function underTerm<T>(context: TermContext, operation: Operation, what: () => string, step: Step<T>): Promise<T> {
   // A refusal by a fence costs nothing, so the next term is tried at once before backing off.
   for (let tries = 0; tries < 3; tries++) {
-    // A look at the fences may take longer than the operation has; nothing was done then.
-    const reign =
-      context.term.reign ??
-      (await operation.orCancelled(within(operation.remaining, context.term.require(), tooLate), tooLate));
-    const guard = reign.authority === "redis" ? context.redis : context.postgres;
-    if (!guard) throw new FencedError("Redis is the authority, but this process has no connection to it.");
+    const reign = context.term.reign ?? (await lookedFor(context, operation));
+    const guard = guardOfReign(context, reign);
     try {
       operation.sending = true;
       const result = await step(guard, reign, Math.max(1, Math.min(operation.remaining, ATTEMPT_MS)));
       if (result !== "fenced") return result;
-      operation.sending = false;
     } catch (error) {
       // The authority may have moved while it was out of reach.
       void context.term.refresh().catch(() => describe(error));
       throw error;
     }
+    operation.sending = false;
     context.term.contradicted();
   }
   throw new FencedError(`${what()} met a fence again and again. Retry it.`);
 }
 
-/** How long one attempt may take before the next, with the same operation id, is made. */
-const ATTEMPT_MS = 1000;
+/** A look at the fences may take longer than the operation has; nothing was done then. */
+function lookedFor({ term }: TermContext, operation: Operation): Promise<Reign> {
+  return operation.orCancelled(within(operation.remaining, term.require(), tooLate), tooLate);
+}
+
+function guardOfReign(context: TermContext, { authority }: Reign): Guard {
+  const guard = authority === "redis" ? context.redis : context.postgres;
+  if (!guard) throw new FencedError("Redis is the authority, but this process has no connection to it.");
+  return guard;
+}
+
+/** One attempt never takes all the time that an operation has: a silent store is asked again, a write with the same id. Milliseconds. */
+export const ATTEMPT_MS = 1000;

@@ -16,8 +16,7 @@ import { AuthorityUnavailableError, SchemaOutOfDateError, StrategyError } from "
 import { applySchema, checkSchema } from "../schema/migrate.js";
 import { Guard } from "../stores/guard.js";
 import { ControlRecords } from "../stores/postgres/control-records.js";
-import { PostgresStore } from "../stores/postgres/postgres-store.js";
-import { RedisStore } from "../stores/redis/redis-store.js";
+import type { PostgresStore } from "../stores/postgres/postgres-store.js";
 import type { RedisSide } from "../stores/sides.js";
 import type { StoreName } from "../stores/state.js";
 import { isTransient } from "../stores/transient-errors.js";
@@ -26,6 +25,7 @@ import type { FleetContext } from "../strategy/fleet-context.js";
 import { setAside } from "../strategy/set-aside.js";
 import { type StrategyName, strategies } from "../strategy/strategies.js";
 import { sweepNowAndThen } from "../strategy/sweep.js";
+import { type ConnectedStores, connectRedis, connectStores } from "./connect-stores.js";
 import { recordDivergences } from "./divergence-record.js";
 import { logEvents } from "./logging.js";
 import type { ResolvedOptions } from "./options.js";
@@ -54,10 +54,13 @@ export class Runtime {
   #clockOffset = 0;
   #upkeep: NodeJS.Timeout | undefined;
   #schemaReady = false;
+  /** The first look at the schema, begun with the connections. */
+  #checking: Promise<void> | undefined;
   #sweeping: (() => Promise<void>) | undefined;
 
-  private constructor(options: ResolvedOptions, identity: Identity, redis: RedisStore | null, postgres: PostgresStore) {
+  private constructor(options: ResolvedOptions, identity: Identity, { redis, postgres, schema }: ConnectedStores) {
     this.#options = options;
+    this.#checking = schema;
     this.#identity = identity;
     this.#redis = redis && new Guard<RedisSide>(redis, { coalesce: options.coalesce });
     this.#postgresGuard = new Guard(postgres, { coalesce: options.coalesce });
@@ -97,25 +100,18 @@ export class Runtime {
       processId: identity.processId,
       collections: Object.values(this.collections),
       redis: () => this.#redis,
-      refuse: (from) => setAside(this.fleetContext(), from),
+      refuse: () => setAside(this.fleetContext()),
     });
     logEvents(this.events, identity.logger);
     recordDivergences(this.events, this.#evidence);
   }
 
   static async connect(options: ResolvedOptions, identity: Identity): Promise<Runtime> {
-    const postgres = new PostgresStore({
-      postgres: options.postgres,
-      logLimit: options.logLimit,
-      max: options.poolSize,
-    });
-    let redis: RedisStore | null = null;
+    const stores = await connectStores(options);
     try {
-      const fence = strategies[options.strategy].redisOptional ? await postgres.readFence().catch(() => null) : null;
-      if (!fence?.redisGivenUp) redis = await connectRedis(options);
-      return new Runtime(options, identity, redis, postgres);
+      return new Runtime(options, identity, stores);
     } catch (error) {
-      await Promise.allSettled([postgres.close(), redis?.close()]);
+      await Promise.allSettled([stores.redis?.close(), stores.postgres.close()]);
       throw error;
     }
   }
@@ -147,8 +143,7 @@ export class Runtime {
       await new Promise((resolve) => setTimeout(resolve, 25));
       await this.fleet.tick();
     }
-    const fence = await this.#postgresGuard.store.readFence().catch(() => null);
-    if (fence?.redisGivenUp && !strategies[this.fleet.strategy].redisOptional) {
+    if (this.fleet.redisGivenUp && !strategies[this.fleet.strategy].redisOptional) {
       throw new StrategyError(
         `Redis was given up, so ${this.fleet.strategy} can't be followed. Take Redis back first, or start with POSTGRES_ONLY.`,
       );
@@ -205,9 +200,12 @@ export class Runtime {
   }
 
   async #prepareSchema(): Promise<void> {
+    const { store } = this.#postgresGuard;
+    const begun = this.#checking;
+    this.#checking = undefined;
     try {
-      if (this.#options.schema === "apply") await applySchema(this.#postgresGuard.store.sql);
-      else await checkSchema(this.#postgresGuard.store.sql);
+      if (this.#options.schema === "apply") await applySchema(store.sql);
+      else await (begun ?? checkSchema((text) => store.run(text)));
       this.#schemaReady = true;
     } catch (error) {
       const optional = strategies[this.fleet.strategy].postgresOptional;
@@ -240,9 +238,4 @@ export class Runtime {
       // Away: the last offset stands.
     }
   }
-}
-
-/** Null: none is configured. */
-async function connectRedis({ redis, logLimit }: ResolvedOptions): Promise<RedisStore | null> {
-  return redis ? RedisStore.connect({ redis, logLimit }) : null;
 }

@@ -19,6 +19,9 @@ export interface SchemaStatus {
   readonly pending: readonly string[];
 }
 
+/** Asks without a client at hand: SQL in, rows out, their values in the order of the columns. */
+export type Read = (text: string) => Promise<readonly (readonly unknown[])[]>;
+
 export interface MigrateOptions {
   /** The folder that holds `meta/_journal.json` and the files. @default the package's own */
   readonly folder?: string;
@@ -64,16 +67,16 @@ async function readFolder(folder: string): Promise<Migration[]> {
  * Compares without changing anything.
  * @throws SchemaOutOfDateError when a migration was edited, skipped, or isn't known to this version; pending ones are no error here.
  */
-export async function readSchemaStatus(sql: Sql, options: MigrateOptions = {}): Promise<SchemaStatus> {
-  return compare(await readMigrations(options.folder), await readApplied(sql));
+export async function readSchemaStatus(from: Sql | Read, options: MigrateOptions = {}): Promise<SchemaStatus> {
+  return compare(await readMigrations(options.folder), await readApplied(from));
 }
 
 /**
  * Resolves when the database has exactly the migrations of this version.
  * @throws SchemaOutOfDateError
  */
-export async function checkSchema(sql: Sql, options: MigrateOptions = {}): Promise<void> {
-  const { pending } = await readSchemaStatus(sql, options);
+export async function checkSchema(from: Sql | Read, options: MigrateOptions = {}): Promise<void> {
+  const { pending } = await readSchemaStatus(from, options);
   if (pending.length > 0) {
     throw new SchemaOutOfDateError(
       `The database lacks ${count(pending.length, "migration")}: ${pending.join(", ")}. Apply ${pending.length === 1 ? "it" : "them"} by opening the store with schema: "apply", or with the command \`dual-write migrate-schema\`.`,
@@ -126,10 +129,22 @@ interface Applied {
   readonly hash: string;
 }
 
-async function readApplied(sql: Sql): Promise<Applied[]> {
-  const [found] = await sql.unsafe("SELECT to_regclass('dual_write_migrations') IS NOT NULL AS exists");
-  if (!found?.exists) return [];
-  return sql.unsafe<Applied[]>("SELECT tag, hash FROM dual_write_migrations ORDER BY position");
+const UNDEFINED_TABLE = "42P01";
+
+async function readApplied(from: Sql | Read): Promise<Applied[]> {
+  const text = "SELECT tag, hash FROM dual_write_migrations ORDER BY position";
+  try {
+    if (isClient(from)) return await from.unsafe<Applied[]>(text);
+    return (await from(text)).map(([tag, hash]) => ({ tag: tag as string, hash: hash as string }));
+  } catch (error) {
+    if ((error as { code?: string }).code === UNDEFINED_TABLE) return [];
+    throw error;
+  }
+}
+
+/** Both are functions. */
+function isClient(from: Sql | Read): from is Sql {
+  return typeof (from as Sql).unsafe === "function";
 }
 
 function compare(migrations: readonly Migration[], applied: readonly Applied[]): SchemaStatus {

@@ -68,7 +68,7 @@ export class Guard<S extends Store = Store> {
     return within(
       timeoutMs,
       call,
-      () => new StoreTimeoutError(`${name} didn't answer within ${Math.round(timeoutMs)} ms`),
+      () => new StoreTimeoutError(`${name} didn't answer within ${Math.round(timeoutMs)} ms`, timeoutMs),
     );
   }
 

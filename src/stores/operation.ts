@@ -28,6 +28,8 @@ export class Operation {
   sending = false;
   /** An attempt changed a store whose reign then ended: only the next one tells what became of it. */
   uncertain = false;
+  /** What it was to be built on didn't stand any more. */
+  outrun = false;
   readonly #deadlineAt: number;
   readonly #options: CallOptions | undefined;
   #id: string | undefined;

@@ -16,24 +16,34 @@ interface Attempts {
   last: unknown;
 }
 
+const NONE: Readonly<Attempts> = { mayBeDone: false, last: undefined };
+
 /**
  * Repeats `call` until it succeeds, fails for good, or the operation's deadline passes.
  * @throws OutcomeUnknownError if an attempt may have been carried out and its answer was lost
  * @throws AuthorityUnavailableError if certainly nothing was done
  */
 export async function retried<T>(operation: Operation, what: () => string, call: () => Promise<T>): Promise<T> {
-  const attempts: Attempts = { mayBeDone: false, last: undefined };
-  if (operation.expired || operation.cancelled) throw failure(operation, what, attempts, late());
-  let first: unknown;
+  if (operation.expired || operation.cancelled) throw failure(operation, what, NONE, late());
   try {
     const value = await call();
     // Nearly every operation ends here.
     operation.sending = false;
     return value;
   } catch (error) {
-    first = error;
-    note(operation, attempts, error);
+    return retriedAfter(error, operation, what, call);
   }
+}
+
+/** From the second attempt on. */
+async function retriedAfter<T>(
+  first: unknown,
+  operation: Operation,
+  what: () => string,
+  call: () => Promise<T>,
+): Promise<T> {
+  const attempts: Attempts = { mayBeDone: false, last: undefined };
+  note(operation, attempts, first);
   // p-retry looks at the signal once more after a success: what was done is not to be called undone then.
   let done: { readonly value: T } | undefined;
   try {
@@ -79,21 +89,31 @@ function note(operation: Operation, attempts: Attempts, error: unknown): void {
 }
 
 /** What the caller is told of an operation that ended with `error`. */
-function failure(operation: Operation, what: () => string, { mayBeDone, last }: Attempts, error: unknown): unknown {
+function failure(
+  operation: Operation,
+  what: () => string,
+  { mayBeDone, last }: Readonly<Attempts>,
+  error: unknown,
+): unknown {
   if (!operation.expired && !operation.cancelled) return error;
   const options = { cause: last ?? error, operationId: operation.id };
-  if (mayBeDone || operation.uncertain) {
-    return new OutcomeUnknownError(
-      `${what()} was sent but not answered in time, so whether it was applied is unknown. Repeat it with operationId "${operation.id}": it is applied at most once.`,
-      options,
-    );
-  }
+  if (mayBeDone || operation.uncertain) return outcomeUnknown(what(), options);
   if (operation.cancelled)
     return new DeadlineExceededError(`${what()} was cancelled by its signal; nothing was applied.`, options);
   if (last === undefined)
     return new DeadlineExceededError(`${what()} found no time before its deadline; nothing was applied.`, options);
   return new AuthorityUnavailableError(
     `${what()} could not reach the authority before its deadline; nothing was applied. Retry it when the store is back. (${describe(last)})`,
+    options,
+  );
+}
+
+export function outcomeUnknown(
+  what: string,
+  options: { readonly operationId: string; readonly cause?: unknown },
+): OutcomeUnknownError {
+  return new OutcomeUnknownError(
+    `${what} was sent but not answered in time, so whether it was applied is unknown. Repeat it with operationId "${options.operationId}": it is applied at most once.`,
     options,
   );
 }

@@ -58,6 +58,8 @@ export interface Expected {
   readonly stamp: Stamp;
   /** The value read; null when nothing live stood (tombstone, expired, vanished, absent). Redis compares it byte by byte. */
   readonly bytes: Buffer | null;
+  /** The value read isn't the one that its stamp tells of, so that the stamp alone doesn't say whether it stands. */
+  readonly bypass?: boolean;
 }
 
 /** One record change for the authority to decide. */
@@ -192,7 +194,7 @@ export interface Store {
     term: number,
     adds: readonly CounterAdd[],
   ): Promise<Fenced<CounterAddResult>>;
-  /** The mirror's step for counters: the greater generation whole, else the greater of each part. In an incomplete authority Redis: what a bypass writer counted since the loss is added on top. */
+  /** The mirror's step for counters: the greater generation whole, else the greater of each part. In an incomplete authority Redis: the newer state whole, and what was counted there since the loss is added to it. */
   applyCounters(
     collection: CounterCollection,
     term: number,
@@ -204,8 +206,6 @@ export interface Store {
   /** Removes each entry whose stamp is not above the one given. A confirmed tombstone begins its retention. */
   clearLog(collection: Collection, entries: readonly LogEntry[]): Promise<void>;
   logStatus(collection: Collection): Promise<LogStatus>;
-  /** Forgets that the log overflowed, after a full copy. */
-  clearOverflow(collection: Collection): Promise<void>;
 
   readFence(): Promise<Fence | null>;
   /** Creates the fence where none is. Returns the one that stands afterwards. */

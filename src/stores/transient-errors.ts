@@ -10,7 +10,21 @@ import { isTransientRedisError, redisDidNothing, redisRefusesWrites } from "./re
 /** A store call didn't answer in the time it was given. Whether it was carried out is unknown. */
 export class StoreTimeoutError extends Error {
   override readonly name = "StoreTimeoutError";
+
+  /** @param waitedMs the time it was given, where that says something about the store. Milliseconds. */
+  constructor(
+    message: string,
+    readonly waitedMs = Number.POSITIVE_INFINITY,
+  ) {
+    super(message);
+  }
 }
+
+/**
+ * A call that was given less says more about its caller than about the store: one impatient caller mustn't open the circuit for all.
+ * A store that is silent is found by the calls of everybody else, and by those that the fleet makes all the time. Milliseconds.
+ */
+const PATIENT_MS = 100;
 
 /** The same call may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
@@ -24,6 +38,7 @@ export function isTransient(error: unknown): boolean {
 
 /** The store gave no service: what opens its circuit. One that answers and takes no writes can still be read. */
 export function isOutage(error: unknown): boolean {
+  if (error instanceof StoreTimeoutError) return error.waitedMs >= PATIENT_MS;
   return isTransient(error) && !redisRefusesWrites(error) && !postgresRefusesWrites(error);
 }
 

@@ -33,6 +33,8 @@ export class Fleet {
   #waitingFor: string | null = null;
   #told = "";
   #givenUp = false;
+  /** The lease was written a moment ago, and says what it would say now. */
+  #justJoined = false;
   readonly #membership: Membership;
   readonly #crossing: Crossing;
 
@@ -79,9 +81,10 @@ export class Fleet {
         `This process can't start as ${this.#strategy}: ${names} ${apart.length === 1 ? "runs" : "run"} two or more stages away. Take the stages one after another, or stop these first.`,
       );
     }
+    this.#justJoined = true;
   }
 
-  /** Looks now, and again and again until `stop`. */
+  /** Looks now, and again and again until `stop`. To be called right after `join`. */
   async start(): Promise<void> {
     await this.tick();
     this.#schedule();
@@ -90,6 +93,7 @@ export class Fleet {
   /** Follows another strategy from now on. The caller has checked that it may. */
   follow(strategy: StrategyName): void {
     this.#strategy = strategy;
+    this.#justJoined = false;
     this.#crossing.begin();
     this.poke();
   }
@@ -147,7 +151,8 @@ export class Fleet {
     const settlement = await settleFences(context, this.#membership.redisAlone);
     const fences = await context.term.refresh();
     this.#givenUp = fences.postgres?.redisGivenUp ?? this.#givenUp;
-    if (!this.#stopped) await this.#membership.renew();
+    if (!this.#stopped && !this.#justJoined) await this.#membership.renew();
+    this.#justJoined = false;
     this.#waitingFor = settlement.settled ? null : settlement.waitingFor;
     const reign = reignOf(fences);
     if (reign) await this.#raiseLower(fences, reign.term);

@@ -53,7 +53,7 @@ export async function handOver(
     const empty = await drainAll(context, collection, old, next, {
       term,
       adopt: false,
-      refuse: setAside(context, from),
+      refuse: setAside(context),
     });
     if (!empty)
       return { done: false, waitingFor: `the repair log of ${collection.name}, which can't be worked off now` };
@@ -96,7 +96,7 @@ async function takeBack(old: Guard, next: Guard, term: number, lacking: readonly
 async function drainOnce(context: FleetContext, old: Guard, next: Guard, term: number, adopt: boolean): Promise<void> {
   for (const collection of context.collections) {
     let { entries } = await old.attempt((store) => store.logStatus(collection), CONTROL_MS);
-    const options = { term, adopt, refuse: setAside(context, old.store.name), refusals: new Refusals(), minAgeMs: 50 };
+    const options = { term, adopt, refuse: setAside(context), refusals: new Refusals(), minAgeMs: 50 };
     while (entries > 0) {
       const { fenced, done, again } = await drainBatch(context, collection, old, next, options);
       if (fenced || done + again === 0) break;

@@ -155,34 +155,22 @@ async function claim(redis: Guard<RedisSide>, postgres: Fence, term: number): Pr
   await redis.attempt((store) => store.claimMemory({ term, role, complete: false, agreed: true }), CONTROL_MS);
 }
 
-/** Redis was set up while Postgres was away; now both agree on a term above either's. */
-async function agree(context: FleetContext, redisFence: Fence, postgres: Fence | null): Promise<Settlement> {
-  const redis = context.redis;
+/**
+ * Redis was set up while Postgres was away; now both agree on a term above either's, and Redis is compared: also with a Postgres that
+ * never had a fence, since memory may be lost, and be told to that Postgres in part, between the calls.
+ */
+async function agree(context: FleetContext, redisFence: Fence, found: Fence | null): Promise<Settlement> {
+  const { redis, postgres } = context;
   if (!redis) return SETTLED;
-  if (postgres === null) {
-    await context.postgres.attempt(
-      (store) => store.createFence({ term: redisFence.term, role: "mirror", complete: false }),
-      CONTROL_MS,
-    );
-    await redis.attempt(
-      (store) =>
-        store.claimMemory({
-          term: redisFence.term,
-          role: "authority",
-          complete: redisFence.complete,
-          agreed: true,
-        }),
-      CONTROL_MS,
-    );
-    return SETTLED;
-  }
-  let term = await context.postgres.attempt((store) => store.raiseTerm(Math.max(postgres.term, 0)), CONTROL_MS);
-  if (term === null) return ANOTHER_SETS_IT;
-  while (term <= redisFence.term) {
+  const fresh = { term: redisFence.term, role: "mirror", complete: false } as const;
+  const held = found ?? (await postgres.attempt((store) => store.createFence(fresh), CONTROL_MS));
+  let { term } = held;
+  do {
     const from: number = term;
-    term = await context.postgres.attempt((store) => store.raiseTerm(from), CONTROL_MS);
-    if (term === null) return ANOTHER_SETS_IT;
-  }
-  await claim(redis, postgres, term);
+    const raised = await postgres.attempt((store) => store.raiseTerm(from), CONTROL_MS);
+    if (raised === null) return ANOTHER_SETS_IT;
+    term = raised;
+  } while (term <= redisFence.term);
+  await claim(redis, held, term);
   return SETTLED;
 }

@@ -1,13 +1,14 @@
 /** Brings back into a Redis that lost its memory, was emptied, or wasn't told of everything, what Postgres holds. */
 import { randomUUID } from "node:crypto";
-import { stateOf } from "../engine/refetch.js";
+import { counterStateOf, stateOf } from "../engine/refetch.js";
 import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
 import { type PostgresSide, REFILL, type RedisSide } from "../stores/sides.js";
 
 const PAGE = 500;
 const CALL_MS = 5000;
-const TASK_MS = 15_000;
+/** A claim that isn't renewed ends after this: so long a process that died at it holds up the others. Milliseconds. */
+const TASK_MS = 5000;
 
 export interface RefillContext {
   readonly redis: Guard<RedisSide> | null;
@@ -19,6 +20,14 @@ export interface RefillOptions {
   readonly signal?: AbortSignal;
   /** Told of the rows copied so far. */
   readonly progress?: (copied: number) => void;
+}
+
+/** The copy that this process has claimed. */
+interface Claimed {
+  readonly term: number;
+  readonly token: string;
+  /** False: Redis lost its memory, or the claim ended before it was renewed. */
+  readonly isHeld: () => boolean;
 }
 
 /**
@@ -36,19 +45,48 @@ export async function refillRedis(
   // Names this copy, and not the process: one that was begun before another loss must not be taken for one of all since.
   const token = randomUUID();
   if (!(await redis.attempt((store) => store.claimTask(REFILL, token, TASK_MS), CALL_MS))) return "busy";
+  const claim = keepClaim(redis, token);
   try {
-    return await copyAll(context, redis, postgres, { ...options, term, token });
+    return await copyAll(context, redis, postgres, { ...options, term, token, isHeld: claim.isHeld });
   } finally {
-    // The next one, in whatever process, need not wait until this claim ends by itself.
-    await redis.attempt((store) => store.renewTask(REFILL, token, 0), CALL_MS).catch(() => {});
+    await claim.end();
   }
+}
+
+/** Renews the claim until `end`, also while a slow store takes its time. */
+function keepClaim(redis: Guard<RedisSide>, token: string) {
+  const renew = (ms: number) => redis.attempt((store) => store.renewTask(REFILL, token, ms), CALL_MS);
+  let held = true;
+  let renewal: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const renewLater = () => {
+    timer = setTimeout(() => {
+      renewal = renew(TASK_MS).then(
+        (isHeld) => {
+          held &&= isHeld;
+        },
+        () => {}, // Redis is away: the next one tells.
+      );
+      renewLater();
+    }, TASK_MS / 4).unref();
+  };
+  renewLater();
+  return {
+    isHeld: () => held,
+    end: async () => {
+      clearTimeout(timer);
+      await renewal;
+      // The next one, in whatever process, need not wait until this claim ends by itself.
+      await renew(0).catch(() => {});
+    },
+  };
 }
 
 async function copyAll(
   context: RefillContext,
   redis: Guard<RedisSide>,
   postgres: Guard<PostgresSide>,
-  { term, token, signal, progress }: RefillOptions & { readonly term: number; readonly token: string },
+  { term, token, isHeld, signal, progress }: RefillOptions & Claimed,
 ): Promise<"done" | "fenced" | "busy"> {
   await takeOverflows(context, postgres, token);
   let copied = 0;
@@ -56,7 +94,7 @@ async function copyAll(
     let after: string | null = null;
     do {
       signal?.throwIfAborted();
-      if (!(await redis.attempt((store) => store.renewTask(REFILL, token, TASK_MS), CALL_MS))) return "fenced";
+      if (!isHeld()) return "fenced";
       const cursor: string | null = after;
       const page = await copyPage(redis, postgres, collection, term, cursor);
       if (page === "fenced") return "fenced";
@@ -102,7 +140,10 @@ async function copyPage(
 ): Promise<{ copied: number; next: string | null } | "fenced"> {
   if (collection.kind === "counters") {
     const page = await postgres.attempt((store) => store.pageCounters(collection, after, PAGE), CALL_MS);
-    const states = page.items.flatMap(({ id, held }) => (held.kind === "value" ? [{ id, state: held }] : []));
+    const states = page.items.flatMap(({ id, held }) => {
+      const state = counterStateOf(held, "postgres");
+      return state ? [{ id, state }] : [];
+    });
     if (states.length > 0) {
       const reply = await redis.attempt((store) => store.applyCounters(collection, term, states), CALL_MS);
       if (reply.fenced) return "fenced";

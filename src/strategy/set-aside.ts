@@ -1,24 +1,21 @@
 /** Records that the other store refuses for good: they are kept in the control tables with their reason, and can be sent again. */
 import type { Refusal } from "../engine/drain.js";
-import { CALL_MS, sendPresent } from "../engine/send-states.js";
+import { refusedValue } from "../engine/refusals.js";
+import { CALL_MS, type Sending, sendPresent } from "../engine/send-states.js";
 import { FencedError } from "../errors.js";
 import type { Collection } from "../stores/collection.js";
-import type { Guard } from "../stores/guard.js";
-import { otherStore, type StoreName } from "../stores/state.js";
-import type { HeldCounter, HeldRecord, LogEntry } from "../stores/store.js";
-import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
+import { otherStore } from "../stores/state.js";
+import type { LogEntry } from "../stores/store.js";
+import type { FleetContext } from "./fleet-context.js";
 
-type Context = Pick<FleetContext, "evidence" | "redis" | "postgres">;
-
-/** One refused record can't hold up the others, nor the fleet: it is set aside as `from` has it. */
-export function setAside(context: Context, from: StoreName): (refusal: Refusal) => Promise<boolean> {
-  return async ({ collection, id, reason }) => {
-    const guard = context[from];
-    await context.evidence.setAside({
+/** One refused record can't hold up the others, nor the fleet: it is set aside as it was refused. */
+export function setAside({ evidence }: Pick<FleetContext, "evidence">): (refusal: Refusal) => Promise<boolean> {
+  return async ({ collection, id, reason, value }) => {
+    await evidence.setAside({
       collection: collection.name,
       key: collection.redisKey(id),
       reason,
-      value: guard && (await presentValue(guard, collection, id)),
+      value,
       source: "drain",
     });
     return true;
@@ -68,47 +65,26 @@ async function retryBatch(context: FleetContext, collection: Collection, ids: re
   }
   const outcomes = new Map<string, Retried>(ids.map((id) => [id, { id, outcome: "waiting" }]));
   for (const { id } of sent.gone) outcomes.set(id, { id, outcome: "gone" });
-  for (const { entry, reason } of sent.unreadable) outcomes.set(entry.id, { id: entry.id, outcome: "refused", reason });
+  const refused: Refusal[] = sent.unreadable.map(({ entry, reason }) => {
+    return { collection, id: entry.id, reason, value: null };
+  });
   const told: LogEntry[] = [];
   sent.reply.results.forEach((result, i) => {
-    const { id, state } = sent.messages[i] as (typeof sent.messages)[number];
-    if (result.kind === "rejected") outcomes.set(id, { id, outcome: "refused", reason: result.reason });
+    const { id, state, held } = sent.messages[i] as Sending;
+    if (result.kind === "rejected") refused.push({ collection, id, reason: result.reason, value: refusedValue(held) });
     // What expired is told as its own delete, which the other store may hold as what expired.
     else if (result.kind === "applied" || result.same || result.stamp === state.stamp)
       outcomes.set(id, { id, outcome: "sent" });
     else return;
     told.push({ id, stamp: state.stamp });
   });
-  await settle(context, collection, authority, [...outcomes.values()]);
+  for (const { id, reason } of refused) outcomes.set(id, { id, outcome: "refused", reason });
+  const refuse = setAside(context);
+  for (const one of refused) await refuse(one);
+  for (const { id, outcome } of outcomes.values())
+    if (outcome === "sent" || outcome === "gone")
+      await context.evidence.takeBack(collection.name, collection.redisKey(id));
   // Only now: a process that dies before leaves an entry, which is sent once more.
   await from.attempt((store) => store.clearLog(collection, told), CALL_MS);
   return [...outcomes.values()];
-}
-
-async function settle(
-  context: FleetContext,
-  collection: Collection,
-  authority: StoreName,
-  outcomes: readonly Retried[],
-): Promise<void> {
-  const refuse = setAside(context, authority);
-  for (const one of outcomes) {
-    if (one.outcome === "refused") await refuse({ collection, id: one.id, reason: one.reason });
-    else if (one.outcome !== "waiting") await context.evidence.takeBack(collection.name, collection.redisKey(one.id));
-  }
-}
-
-async function presentValue(guard: Guard, collection: Collection, id: string): Promise<Buffer | null> {
-  const { held } = await guard.attempt<{ held: readonly (HeldRecord | HeldCounter)[] }>(
-    (store) =>
-      collection.kind === "records" ? store.inspectRecords(collection, [id]) : store.inspectCounters(collection, [id]),
-    CONTROL_MS,
-  );
-  return held[0] ? refusedValue(held[0]) : null;
-}
-
-/** As the list has it: a value's bytes, a counter's sum; null for a delete, or where something else stands. */
-export function refusedValue(held: HeldRecord | HeldCounter): Buffer | null {
-  if (held.kind !== "value") return null;
-  return "bytes" in held ? held.bytes : Buffer.from(String(held.redisPart + held.postgresPart));
 }

@@ -53,11 +53,11 @@ export function describeCounterMerges(makeStore: MakeStore): void {
 
     test("takes a greater generation whole, though it counts less", async () => {
       await calls().beMirror();
-      await calls().applyCount("a", { redisPart: 40, postgresPart: 50 });
-      expect(await calls().applyCount("a", { generation: 2000, redisPart: 1, stamp: 2000 })).toMatchObject({
-        kind: "applied",
-      });
-      expect(await calls().count("a")).toMatchObject({ generation: 2000, redisPart: 1, postgresPart: 0 });
+      await calls().applyCount("a", { redisPart: 40, postgresPart: 50, operations: ["old"] });
+      const later = { generation: 2000, redisPart: 1, stamp: 2000, operations: ["new"] };
+      expect(await calls().applyCount("a", later)).toMatchObject({ kind: "applied" });
+      // With its operations: one that it doesn't know is no part of what it counts.
+      expect(await calls().count("a")).toMatchObject({ redisPart: 1, postgresPart: 0, operations: ["new"] });
       expect(await calls().sum("a")).toBe(1);
     });
 
@@ -97,6 +97,14 @@ export function describeCounterMerges(makeStore: MakeStore): void {
         expect(await calls().tryAdd({ id: "a", operationId }, 2)).toMatchObject({ kind: "repeated" });
       }
       expect(await calls().sum("a")).toBe(3);
+    });
+
+    test("forgets the oldest of them first, whichever came last", async () => {
+      await calls().beMirror();
+      const ids = (from: string) => Array.from({ length: 40 }, (_, n) => `${from}${n}`);
+      await calls().applyCount("a", { redisPart: 2, stamp: 2000, operations: ids("new") });
+      await calls().applyCount("a", { redisPart: 1, postgresPart: 1, stamp: 1500, operations: ids("old") });
+      expect(await calls().count("a")).toMatchObject({ operations: [...ids("old").slice(16), ...ids("new")] });
     });
 
     test("takes a life that was renewed", async () => {

@@ -144,6 +144,14 @@ export function describeCounters(makeStore: MakeStore): void {
       expect(await calls().inspectCount("a")).toMatchObject({ expiresAt: first.expiresAt, bypass: false });
     });
 
+    test("begins with its first increment also where a bypass writer's delete was taken over before", async () => {
+      await calls().beMirror();
+      await calls().applyCount("a", { redisPart: 0, postgresPart: 0 });
+      await calls().store.openFence(2);
+      const before = await calls().store.now();
+      expect((await calls().add({ id: "a", ttlMs: 60_000 }, 2)).expiresAt).toBeGreaterThanOrEqual(before + 60_000);
+    });
+
     test("begins anew with each increment that renews it", async () => {
       await calls().beAuthority();
       const first = await calls().add({ id: "a", ttlMs: 60_000, renew: true });

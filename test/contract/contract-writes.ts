@@ -126,6 +126,15 @@ export function describeWrites(makeStore: MakeStore): void {
       expect(await calls().write({ id: "a", expected: second })).toMatchObject({ kind: "written" });
     });
 
+    test("that read what a bypass writer made of a state conflicts with the state itself", async () => {
+      await calls().beAuthority();
+      const { stamp, bytes } = await calls().put({ id: "a", bytes: item("red") });
+      const read = { stamp, bytes: item("blue"), bypass: true };
+      expect(await calls().write({ id: "a", bytes: item("green"), expected: read })).toEqual({ kind: "conflict" });
+      const same = { stamp, bytes, bypass: true };
+      expect(await calls().write({ id: "a", bytes: item("green"), expected: same })).toMatchObject({ kind: "written" });
+    });
+
     test("that read a value conflicts with its delete", async () => {
       await calls().beAuthority();
       const read = await calls().put({ id: "a" });

@@ -90,6 +90,39 @@ export function describeServingAlone(makeStore: MakeRedis): void {
       expect(await calls().sum("a")).toBe(1);
     });
 
+    test("believes a bypass writer who deleted what it had counted", async () => {
+      await beAlone();
+      await calls().add({ id: "a", by: 3 }, 2);
+      await bypass().del(KEY);
+      await agree();
+      await calls().applyCount("a", { redisPart: 10, stamp: 1 }, 3);
+      expect(await calls().sum("a")).toBe(0);
+    });
+
+    test("counts by itself what Postgres's count was over for by then", async () => {
+      await beAlone();
+      await calls().add({ id: "a", by: 3, operationId: "once" }, 2);
+      await agree();
+      const expiresAt = await calls().soon(-1000);
+      await calls().applyCount("a", { redisPart: 5, stamp: 1, expiresAt, operations: ["before"] }, 3);
+      expect(await calls().sum("a")).toBe(3);
+      expect(await calls().logged("a", counts)).toBe(((await calls().count("a")) as { stamp: number }).stamp);
+      for (const operationId of ["before", "once"])
+        expect(await calls().tryAdd({ id: "a", operationId }, 3)).toMatchObject({ kind: "repeated" });
+      expect(((await calls().count("a")) as { generation: number }).generation).toBeGreaterThan(1000);
+    });
+
+    test("remembers what it counted though that expired before Postgres was back", async () => {
+      await beAlone();
+      const { expiresAt } = await calls().add({ id: "a", by: 1, operationId: "once", ttlMs: 100 }, 2);
+      await agree();
+      await calls().pass(expiresAt as number);
+      await calls().applyCount("a", { redisPart: 3, stamp: 1, expiresAt, operations: ["before"] }, 3);
+      for (const operationId of ["before", "once"])
+        expect(await calls().tryAdd({ id: "a", operationId }, 3)).toMatchObject({ kind: "repeated" });
+      expect(await calls().sum("a")).toBe(0);
+    });
+
     test("tells a count that Postgres never heard of as it stands", async () => {
       await beAlone();
       await calls().add({ id: "a", by: 3 }, 2);

@@ -84,6 +84,25 @@ export function describeBypassedMirror(makeStore: MakeRedis): void {
       expect(await calls().sum("a")).toBe(8);
     });
 
+    test("that let a counter live on is overwritten by the very state that it changed, which is reported", async () => {
+      await calls().beMirror();
+      const [key, expiresAt] = [counts.redisKey("a"), await calls().soon(60_000)];
+      await calls().applyCount("a", { redisPart: 2, expiresAt });
+      await bypass().expire(key, expiresAt + 60_000);
+      expect(await calls().applyCount("a", { redisPart: 2, expiresAt })).toEqual({ kind: "applied", overwrote: true });
+      expect(await bypass().get(key)).toMatchObject({ expiresAt });
+      expect(await calls().applyCount("a", { redisPart: 2, expiresAt })).toMatchObject({ kind: "kept", same: true });
+    });
+
+    test("that counted anew what is over is overwritten by that, though it came to the same", async () => {
+      await calls().beMirror();
+      const [key, expiresAt] = [counts.redisKey("a"), await calls().soon(-60_000)];
+      await calls().applyCount("a", { redisPart: 2, expiresAt });
+      await bypass().incr(key, 2);
+      expect(await calls().applyCount("a", { redisPart: 2, expiresAt })).toEqual({ kind: "applied", overwrote: true });
+      expect(await calls().sum("a")).toBe(0);
+    });
+
     test("that counted is overwritten, which is reported: two stores would disagree about it for ever", async () => {
       await calls().beMirror();
       await calls().applyCount("a", { redisPart: 2, postgresPart: 5 });

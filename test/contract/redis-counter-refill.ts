@@ -1,7 +1,7 @@
 /** The refill of counters in an authority Redis that lost its memory: refilled before they are counted. */
 import { describe, expect, test } from "vitest";
 import { counts } from "./contract-collections.js";
-import { counterState, useHarness } from "./contract-harness.js";
+import { useHarness } from "./contract-harness.js";
 import type { MakeRedis } from "./redis-contract.js";
 import { loseAll, loseSome } from "./redis-memory-loss.js";
 
@@ -72,6 +72,39 @@ export function describeCounterRefill(makeStore: MakeRedis): void {
       expect((held as { generation: number }).generation).toBeGreaterThan(1000);
     });
 
+    test("that Postgres knows as expired is known here too: what it counted, and what its next generation must be above", async () => {
+      await loseAll(calls());
+      const ahead = ((await calls().store.now()) + 3_600_000) * 1000 + 1;
+      const told = { generation: ahead, stamp: ahead, redisPart: 7, operations: ["once"] };
+      const expiresAt = await calls().soon(-1000);
+      expect(await calls().applyCount("a", { ...told, expiresAt }, 2)).toMatchObject({ kind: "applied" });
+      expect(await calls().count("a")).toMatchObject({ kind: "absent", last: { generation: ahead }, compared: true });
+      expect(await bypass().get(KEY)).toBeNull();
+      expect(await calls().logged("a", counts)).toBeNull();
+      expect(await calls().tryAdd({ id: "a", operationId: "once" }, 2)).toMatchObject({ kind: "repeated" });
+      const { generation, redisPart } = await calls().add({ id: "a", by: 2 }, 2);
+      expect(redisPart).toBe(2);
+      expect(generation).toBeGreaterThan(ahead);
+    });
+
+    test("of a snapshot yields to what Postgres knows as expired", async () => {
+      await calls().beAuthority();
+      await bypass().set(KEY, Buffer.from("3"));
+      const b = await calls().add({ id: "b", by: 4 });
+      await loseSome(calls());
+      const expiresAt = await calls().soon(-1000);
+      await calls().applyCount("a", { redisPart: 7, expiresAt }, 2);
+      await calls().applyCount("b", { ...b, redisPart: 7, stamp: b.stamp + 2, expiresAt }, 2);
+      expect([await calls().sum("a"), await calls().sum("b")]).toEqual([0, 0]);
+      // A life that a bypass writer gave it since is no older than the state that Postgres knows.
+      const stays = await calls().add({ id: "d", by: 4, compared: true }, 2);
+      await bypass().restart();
+      await calls().store.claimMemory({ term: 3, role: "authority", complete: false, agreed: true });
+      await calls().applyCount("d", { ...stays, expiresAt }, 3);
+      expect(await calls().sum("d")).toBe(4);
+      expect(await calls().logged("d", counts)).toBeGreaterThan(stays.stamp);
+    });
+
     test("that expired in a snapshot stays expired, whatever older generation Postgres still has", async () => {
       await calls().beAuthority();
       const { expiresAt } = await calls().add({ id: "a", by: 4, ttlMs: 100 });
@@ -83,24 +116,32 @@ export function describeCounterRefill(makeStore: MakeRedis): void {
       expect(await calls().sum("a")).toBe(0);
     });
 
-    test("keeps of a snapshot what was counted there after the last sum seen", async () => {
+    test("keeps of a snapshot what was counted there after the last sum seen, where Postgres knows of nothing newer", async () => {
       await calls().beAuthority();
       const old = await calls().add({ id: "a", by: 4 });
       await bypass().incr(KEY, 3);
       await loseSome(calls());
       await bypass().incr(KEY, 2);
-      const told = counterState({ ...old, redisPart: 6, stamp: old.stamp + 2 });
-      await calls().applyCount("a", told, 2);
+      await calls().applyCount("a", old, 2);
       expect(await calls().count("a")).toMatchObject({
         generation: old.generation,
-        redisPart: 11,
+        redisPart: 9,
         postgresPart: 0,
         bypass: false,
         compared: true,
       });
-      expect(await calls().logged("a", counts)).toBeGreaterThan(told.stamp);
-      await calls().applyCount("a", told, 2);
-      expect(await calls().sum("a")).toBe(11);
+      expect(await calls().logged("a", counts)).toBeGreaterThan(old.stamp);
+      await calls().applyCount("a", old, 2);
+      expect(await calls().sum("a")).toBe(9);
+    });
+
+    test("of a snapshot doesn't count twice what a newer state has counted too", async () => {
+      await calls().beAuthority();
+      const old = await calls().add({ id: "a", by: 4 });
+      await bypass().incr(KEY, 3);
+      await loseSome(calls());
+      await calls().applyCount("a", { ...old, redisPart: 8, stamp: old.stamp + 2 }, 2);
+      expect(await calls().sum("a")).toBe(8);
     });
 
     test("of a snapshot takes Postgres's greater parts where nothing was counted since", async () => {
@@ -122,6 +163,38 @@ export function describeCounterRefill(makeStore: MakeRedis): void {
       for (const operationId of ["old", "new"]) {
         expect(await calls().tryAdd({ id: "a", operationId }, 2)).toMatchObject({ kind: "repeated" });
       }
+    });
+
+    test("of a snapshot yields whole to a newer state that doesn't descend from it, with its operations", async () => {
+      await calls().beAuthority();
+      const old = await calls().add({ id: "a", by: 4, operationId: "first" });
+      await calls().add({ id: "a", by: 10, operationId: "lost" });
+      const last = await calls().add({ id: "b", by: 10, operationId: "lost" });
+      await loseSome(calls());
+      // Two losses: after the first one Redis went on from what Postgres had, the second one brought the snapshot back.
+      const newer = { ...old, redisPart: 5, stamp: last.stamp + 1000, operations: ["first", "new"] };
+      const told = { a: newer, b: { ...newer, generation: last.stamp + 1000 } };
+      for (const [id, state] of Object.entries(told)) {
+        const logged = await calls().logged(id, counts);
+        await calls().applyCount(id, state, 2);
+        expect(await calls().sum(id)).toBe(5);
+        expect(await calls().logged(id, counts)).toBe(logged);
+        for (const operationId of ["first", "new"])
+          expect(await calls().tryAdd({ id, operationId }, 2)).toMatchObject({ kind: "repeated" });
+        expect(await calls().tryAdd({ id, operationId: "lost", by: 10 }, 2)).toMatchObject({ kind: "added" });
+      }
+    });
+
+    test("whose life a bypass writer changed before the loss is told with it", async () => {
+      await calls().beAuthority();
+      const old = await calls().add({ id: "a", by: 4 });
+      await calls().store.clearLog(counts, [{ id: "a", stamp: old.stamp }]);
+      const expiresAt = await calls().soon(60_000);
+      await bypass().expire(KEY, expiresAt);
+      await loseSome(calls());
+      await calls().applyCount("a", old, 2);
+      expect(await calls().inspectCount("a")).toMatchObject({ redisPart: 4, expiresAt, bypass: false });
+      expect(await calls().logged("a", counts)).toBeGreaterThan(old.stamp);
     });
 
     test("of a snapshot keeps what only Redis had counted", async () => {
@@ -184,28 +257,36 @@ export function describeCounterRefill(makeStore: MakeRedis): void {
       const old = await calls().add({ id: "a", by: 10 });
       await loseSome(calls());
       await bypass().set(KEY, Buffer.from("3"));
-      const told = { ...old, redisPart: 12, stamp: old.stamp + 2, operations: ["new"] };
-      expect(await calls().applyCount("a", told, 2)).toMatchObject({ kind: "kept", same: false });
+      expect(await calls().applyCount("a", old, 2)).toMatchObject({ kind: "kept", same: false });
       const held = await calls().count("a");
       expect(held).toMatchObject({ kind: "value", redisPart: 3, postgresPart: 0, bypass: false, compared: true });
       expect((held as { generation: number }).generation).toBeGreaterThan(old.generation);
       expect(await calls().logged("a", counts)).toBe((held as { stamp: number }).stamp);
     });
 
-    test("begins a generation above the one told, also where that store's clock is ahead", async () => {
+    test("that fell in a snapshot yields to what Postgres knows beyond it", async () => {
       await calls().beAuthority();
-      const old = await calls().add({ id: "a", by: 10 });
-      await calls().add({ id: "c", by: 2 });
-      await loseSome(calls());
+      const old = await calls().add({ id: "a", by: 10, operationId: "old" });
       await bypass().set(KEY, Buffer.from("3"));
-      await bypass().set(counts.redisKey("b"), Buffer.from("3"));
-      await bypass().set(counts.redisKey("c"), Buffer.from("3"));
+      await loseSome(calls());
+      const later = old.stamp + 1000;
+      const told = { generation: later, redisPart: 4, stamp: later, operations: ["old", "new"] };
+      expect(await calls().applyCount("a", told, 2)).toMatchObject({ kind: "applied" });
+      expect(await calls().sum("a")).toBe(4);
+      for (const operationId of ["old", "new"])
+        expect(await calls().tryAdd({ id: "a", operationId }, 2)).toMatchObject({ kind: "repeated" });
+    });
+
+    test("begins a generation above the one told, also where that store's clock is ahead", async () => {
+      await loseAll(calls());
+      await calls().add({ id: "a", by: 10, compared: true }, 2);
+      for (const id of ["a", "b"]) await bypass().set(counts.redisKey(id), Buffer.from("3"));
+      await calls().store.claimMemory({ term: 3, role: "authority", complete: false, agreed: true });
       const ahead = ((await calls().store.now()) + 3_600_000) * 1000 + 1;
       const told = { generation: ahead, redisPart: 12, stamp: ahead };
-      await calls().applyCount("a", told, 2);
-      for (const id of ["b", "c"]) await calls().applyCount(id, { ...told, expiresAt: await calls().soon(-1000) }, 2);
-      expect(old.generation).toBeLessThan(ahead);
-      for (const id of ["a", "b", "c"]) {
+      await calls().applyCount("a", told, 3);
+      await calls().applyCount("b", { ...told, expiresAt: await calls().soon(-1000) }, 3);
+      for (const id of ["a", "b"]) {
         const held = await calls().count(id);
         expect(held).toMatchObject({ kind: "value", redisPart: 3, postgresPart: 0, compared: true });
         expect((held as { generation: number }).generation).toBeGreaterThan(ahead);
@@ -217,7 +298,7 @@ export function describeCounterRefill(makeStore: MakeRedis): void {
       const old = await calls().add({ id: "a", by: 10, operationId: "old" });
       await loseSome(calls());
       await bypass().set(KEY, Buffer.from("3"));
-      await calls().applyCount("a", { ...old, redisPart: 12, stamp: old.stamp + 2, operations: ["old", "new"] }, 2);
+      await calls().applyCount("a", { ...old, operations: ["old", "new"] }, 2);
       for (const operationId of ["old", "new"]) {
         expect(await calls().tryAdd({ id: "a", operationId }, 2)).toMatchObject({ kind: "repeated" });
       }

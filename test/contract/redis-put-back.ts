@@ -185,6 +185,25 @@ export function describePutBack(makeStore: MakeRedis): void {
       expect(refused).toMatchObject({ fenced: true, fence: { term: 5 } });
     });
 
+    test("forgets the operations of an older state that it doesn't descend from: they are no part of what stands", async () => {
+      await calls().beAuthority();
+      const old = await calls().put({ id: "a", bytes: item("red"), operationId: "lost" });
+      await loseSome(calls());
+      const newer = { stamp: old.stamp + 1, bytes: item("blue"), operations: ["new"] };
+      await calls().apply("a", newer, 2);
+      expect(await calls().write({ id: "a", operationId: "new" }, 2)).toMatchObject({ kind: "repeated" });
+      expect(await calls().write({ id: "a", bytes: item("red"), operationId: "lost" }, 2)).toMatchObject({
+        kind: "written",
+      });
+    });
+
+    test("forgets them in a mirror, too", async () => {
+      await calls().beMirror();
+      await calls().apply("a", { stamp: 1001, bytes: item("red"), operations: ["lost"] });
+      await calls().apply("a", { stamp: 2001, bytes: item("blue"), operations: ["new"] });
+      expect(await calls().inspect("a")).toMatchObject({ stamp: 2001, operations: ["new"] });
+    });
+
     test("brings its operations along, also where a bypass writer's value is kept", async () => {
       await loseAll(calls());
       await bypass().set(KEY, item("blue"));

@@ -1,9 +1,12 @@
 /** The sample of reads that is compared with the mirror: only what stood still, and no repair log explains, is told. */
 import { describe, expect, test } from "vitest";
 import { Comparison } from "../../src/engine/comparison.js";
-import { item, items } from "../contract/contract-collections.js";
+import type { Collection } from "../../src/stores/collection.js";
+import type { CounterState } from "../../src/stores/state.js";
+import { counts, item, items } from "../contract/contract-collections.js";
 import { recordState } from "../contract/contract-harness.js";
-import { EngineFixture, onVirtualTime, write } from "./engine-fixture.js";
+import type { StoredFence } from "../memory/control.js";
+import { add, EngineFixture, onVirtualTime, write } from "./engine-fixture.js";
 
 onVirtualTime();
 
@@ -22,10 +25,10 @@ async function diverged(): Promise<EngineFixture> {
   return engine;
 }
 
-async function compare(engine: EngineFixture): Promise<Comparison> {
+async function compare(engine: EngineFixture, collection: Collection = items): Promise<Comparison> {
   const comparison = new Comparison(engine.context);
   const outcome = { kind: "hit", value: RED, store: "redis", fallback: false, stamp: 1, expiresAt: null } as const;
-  comparison.sample(items, ["a"], [outcome]);
+  comparison.sample(collection, ["a"], [outcome]);
   await comparison.settled();
   return comparison;
 }
@@ -62,14 +65,56 @@ describe("a difference", () => {
     expect((await compare(engine)).counts.differed).toBe(0);
   });
 
-  test("isn't told of an incomplete store, nor by a fallback's answer", async () => {
+  test("isn't told where the log is too long to be looked through", async () => {
     const engine = await diverged();
-    const { control } = engine.servers.postgres;
-    if (control.fence) control.fence = { ...control.fence, complete: false };
-    expect((await compare(engine)).counts.differed).toBe(0);
-    const comparison = new Comparison(engine.context);
-    comparison.sample(items, ["a"], [{ kind: "hit", value: RED, store: "redis", fallback: true, stamp: 1 }]);
-    await comparison.settled();
-    expect(comparison.counts.compared).toBe(0);
+    const { control } = engine.servers.redis;
+    for (let n = 0; n < 10_000; n++) control.log(items.name, `other${n}`, 1, 20_000);
+    expect((await compare(engine)).counts).toEqual({ compared: 1, differed: 0 });
   });
+
+  const incomplete = (fence: StoredFence) => ({ ...fence, complete: false });
+  test.each([
+    ["redis is incomplete", "redis", 1, incomplete],
+    ["postgres is incomplete", "postgres", 1, incomplete],
+    ["postgres has no fence", "postgres", 1, () => null],
+    ["redis is incomplete by the second look", "redis", 2, incomplete],
+    ["postgres is incomplete by the second look", "postgres", 2, incomplete],
+  ] as const)("isn't told where %s: it may be known to lack that", async (_what, store, look, change) => {
+    const engine = await diverged();
+    const { control } = engine.servers[store];
+    for (let n = 1; n < look; n++) engine.before("redis.readLog", () => {});
+    engine.before("redis.readLog", () => {
+      control.fence = change(control.fence as StoredFence);
+    });
+    expect((await compare(engine)).counts).toEqual({ compared: 1, differed: 0 });
+    expect(engine.called("redis.readLog")).toBe(look);
+  });
+});
+
+test("one look is enough where both hold the same", async () => {
+  const engine = await diverged();
+  const { stamp } = engine.servers.redis.recordCompanion(items.redisKey("a")) as { stamp: number };
+  await engine.postgres.store.applyRecords(items, 1, [
+    { id: "a", state: recordState({ stamp: stamp + 2, bytes: RED }) },
+  ]);
+  engine.calls.length = 0;
+  expect((await compare(engine)).counts).toEqual({ compared: 1, differed: 0 });
+  expect(engine.called("postgres.inspectRecords")).toBe(1);
+});
+
+test.each([
+  { redisPart: 3, told: undefined },
+  { redisPart: 2, told: [{ kind: "value", collection: counts.name }] },
+  { redisPart: 0, told: [{ kind: "missing", collection: counts.name }] },
+])("a counter of 3 is compared by its sum: $redisPart", async ({ redisPart, told }) => {
+  const engine = await new EngineFixture().reign("redis");
+  engine.policy.compare = 1;
+  const { results } = (await engine.redis.store.addToCounters(counts, 1, [add("a", 3)])) as {
+    results: { state: CounterState }[];
+  };
+  const { state } = results[0] as { state: CounterState };
+  await engine.postgres.store.applyCounters(counts, 1, [{ id: "a", state: { ...state, redisPart } }]);
+  await engine.redis.store.clearLog(counts, [{ id: "a", stamp: state.stamp }]);
+  expect((await compare(engine, counts)).counts).toEqual({ compared: 1, differed: told ? 1 : 0 });
+  if (told) expect(engine.told.divergence).toMatchObject(told);
 });

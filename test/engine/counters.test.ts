@@ -4,7 +4,7 @@ import { addToCounters, readCounters } from "../../src/engine/counters.js";
 import { AuthorityUnavailableError, OutcomeUnknownError, ValidationError } from "../../src/errors.js";
 import { counts } from "../contract/contract-collections.js";
 import { counterState } from "../contract/contract-harness.js";
-import { add, away, cutOff, EngineFixture, fail, onVirtualTime, operation, slowly } from "./engine-fixture.js";
+import { add, away, cutOff, EngineFixture, fail, never, onVirtualTime, operation, slowly } from "./engine-fixture.js";
 
 onVirtualTime();
 
@@ -148,6 +148,17 @@ describe("an authority that lost its memory", () => {
     expect((await engine.redis.store.readCounters(counts, ["a"])).held[0]).toMatchObject({ kind: "absent" });
   });
 
+  test("that answers slowly, and then not at all, costs no more than the operation has", async () => {
+    for (const method of ["redis.readCounters", "postgres.inspectCounters"] as const) {
+      const engine = await lost();
+      engine.before("redis.addToCounters", () => new Promise((resolve) => setTimeout(resolve, 600)));
+      engine.whenever(method, never);
+      const begun = performance.now();
+      await expect(count(engine, { a: 1 }, operation(900))).rejects.toThrow();
+      expect(performance.now() - begun, method).toBeLessThan(1000);
+    }
+  });
+
   test("begins again where the term moves between its two steps", async () => {
     const engine = await lost();
     engine.after("redis.applyCounters", () => engine.move("postgres", 3));
@@ -199,6 +210,26 @@ describe("an authority that lost its memory", () => {
     const moved = await lost();
     moved.after("redis.applyCounters", () => moved.move("postgres", 3));
     expect(await read(moved, "a")).toMatchObject([{ kind: "hit", value: 5, store: "postgres", fallback: false }]);
+  });
+});
+
+describe("a Postgres that a forced passage made the authority", () => {
+  /** Redis stands at 8 for `a`, of which Postgres was told 3; of `b` it never heard. */
+  async function incomplete() {
+    const engine = await new EngineFixture().reign("redis", 1, ["postgres"]);
+    await count(engine, { a: 3 });
+    engine.servers.redis.bypassIncr(counts.redisKey("a"), 5);
+    engine.servers.redis.bypassSet(counts.redisKey("b"), Buffer.from("7"));
+    engine.move("postgres", 2);
+    return engine;
+  }
+
+  test("is refilled for the counters that it lacks, and not for what the handover dropped of the others", async () => {
+    expect(await count(await incomplete(), { a: 1, b: 1 })).toEqual([4, 8]);
+  });
+
+  test("is refilled so before it is read", async () => {
+    expect(await read(await incomplete(), "a", "b")).toMatchObject([{ value: 3 }, { value: 7 }]);
   });
 });
 

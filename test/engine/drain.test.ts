@@ -241,9 +241,20 @@ describe("what can't be taken", () => {
       { done: 0, seen: 1, again: 1, fenced: false },
       { done: 1, seen: 1, again: 0, fenced: false },
     ]);
-    expect(told).toMatchObject([{ collection: items, id: "bad", reason: expect.any(String) }]);
+    expect(told).toMatchObject([{ collection: items, id: "bad", reason: expect.any(String), value: bad }]);
     expect(engine.told.rejected).toMatchObject([{ collection: items.name, reason: told[0]?.reason }]);
     expect(await log(engine)).toEqual([]);
+  });
+
+  test("is handed on as it was refused, whatever a bypass writer made of it meanwhile", async () => {
+    const engine = await refused();
+    const told: Refusal[] = [];
+    let sent = 0;
+    engine.whenever("postgres.applyRecords", () => {
+      if (++sent === 3) engine.servers.redis.bypassSet(items.redisKey("bad"), BLUE);
+    });
+    await rounds(engine, { refuse: async (one) => told.push(one) > 0 });
+    expect(told).toMatchObject([{ id: "bad", value: bad }]);
   });
 
   test("keeps its entry where it wasn't set aside, and holds up nothing else", async () => {
@@ -286,7 +297,7 @@ describe("what can't be taken", () => {
     expect(await log(engine)).toEqual(["a"]);
     const told: Refusal[] = [];
     await rounds(engine, { refuse: async (one) => told.push(one) > 0 });
-    expect(told).toEqual([{ collection: items, id: "a", reason: "the key holds another Redis type" }]);
+    expect(told).toEqual([{ collection: items, id: "a", reason: "the key holds another Redis type", value: null }]);
     expect(engine.told.rejected?.at(-1)).toMatchObject({ reason: "the key holds another Redis type" });
     expect(await log(engine)).toEqual([]);
   });
@@ -398,13 +409,20 @@ describe("draining both logs", () => {
     await engine.postgres.store.writeRecords(items, 1, [write("left", { bytes: BLUE })]);
     engine.move("redis", 1);
     await engine.redis.store.setComplete(items, false);
-    expect(await both(engine)).toEqual({ empty: false, done: 3 });
-    expect(await both(engine)).toEqual({ empty: true, done: 0 });
+    expect(await both(engine)).toEqual({ empty: false, full: false, done: 3 });
+    expect(await both(engine)).toEqual({ empty: true, full: false, done: 0 });
     expect([await log(engine), await log(engine, "postgres"), await log(engine, "redis", counts)]).toEqual([
       [],
       [],
       [],
     ]);
+  });
+
+  test("says where a log had a whole batch, so that more may wait", async () => {
+    const engine = await unheard("a", "b", "c");
+    const batch = () => drainBoth(engine.context, [items, counts], { refuse: () => async () => true, limit: 2 });
+    expect(await batch()).toEqual({ empty: false, full: true, done: 2 });
+    expect(await batch()).toEqual({ empty: false, full: false, done: 1 });
   });
 
   test("adopts only in the authority's direction", async () => {
@@ -437,7 +455,7 @@ describe("draining both logs", () => {
         },
     };
     for (let round = 0; round < 3; round++)
-      expect(await drainBoth(engine.context, [items], options)).toEqual({ empty: false, done: 0 });
+      expect(await drainBoth(engine.context, [items], options)).toEqual({ empty: false, full: false, done: 0 });
     expect(refused).toEqual(["redis bad"]);
   });
 
@@ -461,10 +479,10 @@ describe("draining both logs", () => {
     engine.move("postgres", 1);
     await engine.postgres.store.writeRecords(items, 1, [write("left", { bytes: BLUE })]);
     engine.move("redis", 1);
-    expect(await both(engine)).toEqual({ empty: true, done: 0 });
+    expect(await both(engine)).toEqual({ empty: true, full: false, done: 0 });
     expect(await log(engine, "postgres")).toEqual(["left"]);
     await engine.redis.store.setComplete(items, false);
-    expect(await both(engine)).toEqual({ empty: false, done: 1 });
+    expect(await both(engine)).toEqual({ empty: false, full: false, done: 1 });
     expect(await log(engine, "postgres")).toEqual([]);
   });
 
@@ -472,7 +490,7 @@ describe("draining both logs", () => {
     const engine = await new EngineFixture().reign("postgres");
     engine.servers.redis.control.log(items.name, "odd", 5, 100);
     engine.servers.redis.bypassAddMember(items.redisKey("odd"), "member");
-    expect(await both(engine, async () => false)).toEqual({ empty: true, done: 0 });
+    expect(await both(engine, async () => false)).toEqual({ empty: true, full: false, done: 0 });
   });
 
   test("goes on with the other collections where one can't be drained, and fails once nothing else moves", async () => {
@@ -480,7 +498,7 @@ describe("draining both logs", () => {
     await engine.redis.store.addToCounters(counts, 1, [add("a", 3)]);
     const broken = new Error('column "label" does not exist');
     engine.whenever("postgres.applyRecords", fail(broken));
-    expect(await both(engine)).toEqual({ empty: false, done: 1 });
+    expect(await both(engine)).toEqual({ empty: false, full: false, done: 1 });
     expect(engine.told.mirrorFailure).toEqual([
       { collection: items.name, mirror: "postgres", count: 1, reason: broken.message },
     ]);
@@ -510,6 +528,7 @@ describe("draining both logs", () => {
     const engine = await unheard("a");
     expect(await drainBoth({ ...engine.context, redis: null }, [items], { refuse: () => async () => true })).toEqual({
       empty: true,
+      full: false,
       done: 0,
     });
     await engine.redis.store.closeFence(1);
@@ -526,6 +545,7 @@ describe("draining both logs", () => {
     await engine.postgres.store.applyCounters(counts, 1, [{ id: "a", state: counterState({}) }]);
     expect(await drainBoth(engine.context, [items], { minAgeMs: 60_000, refuse: () => async () => true })).toEqual({
       empty: true,
+      full: false,
       done: 0,
     });
   });

@@ -1,26 +1,20 @@
 /** A drain that was asked for, and what else works in the background: it ends when there is nothing left, and not before. */
 import { describe, expect, test } from "vitest";
 import { Drainer } from "../../src/engine/drainer.js";
-import { InFlight } from "../../src/engine/in-flight.js";
-import { LogClearer } from "../../src/engine/log-clearer.js";
-import { OverloadedError } from "../../src/errors.js";
 import { item, items } from "../contract/contract-collections.js";
-import { EngineFixture, never, onVirtualTime, write } from "./engine-fixture.js";
+import { EngineFixture, onVirtualTime, write } from "./engine-fixture.js";
 
 onVirtualTime();
 
-const stampOf = async (engine: EngineFixture) =>
-  ((await engine.redis.store.readRecords(items, ["a"])).held[0] as { stamp: number }).stamp;
+const drainerOf = (engine: EngineFixture) =>
+  new Drainer(engine.context as never, {
+    processId: "p1",
+    collections: [items],
+    redis: () => engine.redis,
+    refuse: () => async () => true,
+  });
 
 describe("a drain that was asked for", () => {
-  const drainerOf = (engine: EngineFixture) =>
-    new Drainer(engine.context as never, {
-      processId: "p1",
-      collections: [items],
-      redis: () => engine.redis,
-      refuse: () => async () => true,
-    });
-
   test("goes on where a round moved nothing, until the logs are empty", async () => {
     const engine = await new EngineFixture().reign("redis");
     await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: item("red") })]);
@@ -44,22 +38,38 @@ describe("a drain that was asked for", () => {
   });
 });
 
-test("of confirmations that come in any order the greatest clears the entry", async () => {
-  const engine = await new EngineFixture().reign("redis");
-  await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: item("red") })]);
-  const first = await stampOf(engine);
-  await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: item("blue") })]);
-  const clearer = new LogClearer();
-  clearer.add(engine.redis, items, [{ id: "a", stamp: await stampOf(engine) }]);
-  clearer.add(engine.redis, items, [{ id: "a", stamp: first }]);
-  await clearer.settled();
-  expect(await engine.redis.store.readLog(items, 10)).toEqual([]);
-});
+describe("a drain in the background", () => {
+  test("and one that was asked for don't send the same states", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await engine.redis.store.writeRecords(items, 1, [write("a", { bytes: item("red") })]);
+    const drainer = drainerOf(engine);
+    await new Promise<void>((drained, failed) => {
+      engine.before("postgres.applyRecords", async () => {
+        drainer.drain().then(drained, failed);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      });
+      drainer.start();
+    });
+    await drainer.stop();
+    expect(engine.called("postgres.applyRecords")).toBe(1);
+    expect(await engine.redis.store.readLog(items, 10)).toEqual([]);
+  });
 
-test("no more operations are under way than the limit", async () => {
-  const inFlight = new InFlight(2);
-  for (let n = 0; n < 2; n++) void inFlight.run(undefined, 100, never);
-  expect(inFlight.size).toBe(2);
-  await expect(inFlight.run({ operationId: "third" }, 100, never)).rejects.toBeInstanceOf(OverloadedError);
-  expect(inFlight.size).toBe(2);
+  test("gathers what comes meanwhile", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    const drainer = drainerOf(engine);
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    // As long as it takes, more becomes old enough to be sent.
+    engine.whenever("postgres.applyRecords", () => wait(15));
+    drainer.start();
+    for (let n = 0; n < 400; n++) {
+      await engine.redis.store.writeRecords(items, 1, [write(`a${n}`, { bytes: item("red") })]);
+      await wait(5);
+    }
+    await drainer.stop();
+    const sent = engine.called("postgres.applyRecords");
+    expect(sent).toBeGreaterThan(5);
+    expect(sent).toBeLessThan(25);
+    expect(await engine.redis.store.readLog(items, 400)).not.toHaveLength(400);
+  });
 });

@@ -5,7 +5,7 @@ import { findByIndex } from "../../src/engine/index-lookup.js";
 import { AuthorityUnavailableError } from "../../src/errors.js";
 import { item, items } from "../contract/contract-collections.js";
 import { recordState } from "../contract/contract-harness.js";
-import { EngineFixture, onVirtualTime, operation, write } from "./engine-fixture.js";
+import { cutOff, EngineFixture, fail, onVirtualTime, operation, write } from "./engine-fixture.js";
 
 onVirtualTime();
 
@@ -42,6 +42,37 @@ describe("a lookup in Redis", () => {
     engine.whenever("postgres.findByIndex", () => {
       throw new Error("no such index");
     });
+    expect(await find(engine)).toMatchObject({ id: "a" });
+  });
+});
+
+describe("what a lookup found by looking through all records", () => {
+  /** A snapshot came back; of `a` Postgres knows what was written since. */
+  async function restored() {
+    const engine = await new EngineFixture().reign("redis", 1, ["postgres"]);
+    await engine.postgres.store.applyRecords(items, 1, [{ id: "a", state: recordState({ stamp: 1000, bytes: BLUE }) }]);
+    engine.loseRedis(2, false);
+    engine.servers.redis.bypassSet(items.redisKey("a"), RED);
+    return engine;
+  }
+
+  test("is held against the other store where the authority lost its memory", async () => {
+    expect(await find(await restored())).toBeNull();
+    expect(await find(await restored(), "blue")).toMatchObject({ id: "a", bytes: BLUE });
+  });
+
+  test("is told all the same where that one is away: it may be old, as a fallback may be", async () => {
+    const engine = await restored();
+    engine.outage("postgres");
+    expect(await find(engine)).toMatchObject({ id: "a" });
+  });
+});
+
+describe("a lookup that the authority didn't answer", () => {
+  test("looks through both stores where the authority isn't whole", async () => {
+    const engine = await new EngineFixture().reign("postgres", 1, ["postgres"]);
+    engine.servers.redis.bypassSet(items.redisKey("a"), RED);
+    engine.before("postgres.findByIndex", fail(cutOff()));
     expect(await find(engine)).toMatchObject({ id: "a" });
   });
 });

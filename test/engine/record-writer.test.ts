@@ -214,6 +214,15 @@ describe("a change", () => {
     expect(engine.called("redis.writeRecords")).toBe(0);
   });
 
+  test("that read a bypass writer's work isn't made where a handover has dropped that", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await put(engine, "a", RED);
+    engine.servers.redis.bypassSet(items.redisKey("a"), BLUE);
+    engine.before("redis.writeRecords", () => engine.move("postgres", 2));
+    expect(await change(engine, "a", appended(" "))).toMatchObject({ kind: "written", before: RED });
+    expect(await held(engine, "postgres", "a")).toMatchObject({ bytes: Buffer.concat([RED, Buffer.from(" ")]) });
+  });
+
   test("begins again on what came between, so that both survive", async () => {
     const engine = await new EngineFixture().reign("redis");
     await put(engine, "a", RED);
@@ -296,6 +305,19 @@ describe("a change", () => {
     expect(others).toBe(3);
   });
 
+  test("says so too where the deadline comes while it reads once more", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await put(engine, "a", RED);
+    let others = 0;
+    engine.whenever("redis.writeRecords", () =>
+      engine.servers.redis.bypassSet(items.redisKey("a"), item(`${++others}`)),
+    );
+    engine.whenever("redis.readRecords", () => (others < 3 ? slowly() : new Promise(() => {})));
+    const error = await change(engine, "a", appended("1"), operation(400)).catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(ConflictError);
+    expect(others).toBe(3);
+  });
+
   test("of what can't be read is refused", async () => {
     const engine = await new EngineFixture().reign("redis");
     engine.servers.redis.bypassAddMember(items.redisKey("a"), "member");
@@ -325,6 +347,17 @@ describe("a change", () => {
     const waiting = change(engine, "a", appended("1"), operation(5000));
     setTimeout(end, 80);
     expect(await waiting).toMatchObject({ kind: "written", before: RED });
+  });
+
+  test("says that its outcome is unknown where an earlier attempt of it changed a store whose reign ended then", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await put(engine, "a", RED);
+    engine.outage("redis");
+    const op = operation(120);
+    op.uncertain = true;
+    const error = await change(engine, "a", appended("1"), op).catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(OutcomeUnknownError);
+    expect(error).toMatchObject({ operationId: op.id, cause: { code: "ECONNREFUSED" } });
   });
 
   test("ends when its caller cancels it while it waits", async () => {

@@ -5,7 +5,7 @@ import { FencedError } from "../../src/errors.js";
 import type { Fence, HeldRecord } from "../../src/stores/store.js";
 import { counts, item, items } from "../contract/contract-collections.js";
 import { counterState, recordState } from "../contract/contract-harness.js";
-import { EngineFixture, onVirtualTime, operation, slowly } from "./engine-fixture.js";
+import { add, EngineFixture, onVirtualTime, operation, slowly } from "./engine-fixture.js";
 
 onVirtualTime();
 
@@ -98,6 +98,16 @@ describe("fetching what is missing", () => {
     expect(await inRedis(engine)).toEqual({ kind: "absent" });
   });
 
+  test("is of no use under a term that the other store knows to be over: its fence came late to an emptied memory", async () => {
+    for (const fetch of [records, refill]) {
+      const engine = await lost();
+      const { control } = engine.servers.postgres;
+      if (control.fence) control.fence = { ...control.fence, term: 3 };
+      expect(await fetch(engine)).toBeInstanceOf(FencedError);
+      for (const call of ["applyRecords", "applyCounters"]) expect(engine.called(`redis.${call}`)).toBe(0);
+    }
+  });
+
   test("ends in the other store's error", async () => {
     const engine = await lost();
     engine.outage("postgres");
@@ -173,6 +183,26 @@ describe("refilling counters", () => {
     const engine = await lost();
     expect(await refill(engine, ["b"])).toBeNull();
     expect(engine.called("redis.applyCounters")).toBe(0);
+  });
+
+  test("brings also what expired: its operations, and the generation that the next one must be above", async () => {
+    const engine = await lost();
+    const over = counterState({ generation: 7, redisPart: 5, expiresAt: 1, operations: ["once"] });
+    await engine.postgres.store.applyCounters(counts, 2, [{ id: "b", state: over }]);
+    expect(await refill(engine)).toBeNull();
+    expect((await engine.redis.store.readCounters(counts, ["b"])).held).toMatchObject([
+      { kind: "absent", last: { generation: 7, operations: ["once"] }, compared: true },
+    ]);
+  });
+
+  test("an absence in Redis tells nothing: it may be a bypass writer's delete", async () => {
+    const engine = await new EngineFixture().reign("redis", 1, ["postgres"]);
+    await engine.redis.store.addToCounters(counts, 1, [add("a", 5, { ttlMs: 60_000 })]);
+    engine.servers.redis.bypassDel(counts.redisKey("a"));
+    engine.move("postgres", 2);
+    const ofPostgres = { store: "postgres", fence: { term: 2, role: "authority", complete: false } } as const;
+    expect(await refillCounters(engine.context, counts, ["a"], operation(), ofPostgres)).toBeNull();
+    expect((await engine.postgres.store.readCounters(counts, ["a"])).held).toMatchObject([{ kind: "absent" }]);
   });
 
   test("a counter is refilled under the term of the read", async () => {

@@ -4,8 +4,8 @@ import { Refusals } from "../../src/engine/refusals.js";
 
 it("a refused state is set aside at the third try, and another state of the record begins anew", () => {
   const refusals = new Refusals();
-  const a = { entry: { id: "a", stamp: 2 }, reason: "no" };
-  const b = { entry: { id: "b", stamp: 2 }, reason: "no" };
+  const a = { entry: { id: "a", stamp: 2 }, reason: "no", value: null };
+  const b = { entry: { id: "b", stamp: 2 }, reason: "no", value: null };
   expect(refusals.count("log", [a])).toEqual({ forGood: [], again: [a] });
   expect(refusals.count("another log", [a])).toEqual({ forGood: [], again: [a] });
   expect(refusals.count("log", [a, b])).toEqual({ forGood: [], again: [a, b] });

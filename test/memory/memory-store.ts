@@ -105,13 +105,6 @@ export abstract class MemoryStore<Server extends MemoryServer> {
     });
   }
 
-  clearOverflow(collection: Collection): Promise<void> {
-    return this.perform("clearOverflow", () => {
-      this.server.control.overflowed.delete(collection.name);
-      this.server.control.owed.delete(collection.name);
-    });
-  }
-
   readFence(): Promise<Fence | null> {
     return this.perform("readFence", () => this.fenceFor());
   }

@@ -51,13 +51,15 @@ export class PostgresCounters {
       return { kind: "rejected", reason: "the counter would pass 2^53 - 1" };
     }
     const stamp = nextStamp("postgres", this.server.micros(), Math.max(row?.stamp ?? 0, row?.generation ?? 0));
-    const renewed = add.ttlMs === null ? null : this.server.now() + add.ttlMs;
+    // What counts nothing, since a bypass writer deleted it, begins its time with the first increment.
+    const counts = live !== null && live.redisPart + live.postgresPart > 0;
+    const begins = add.ttlMs !== null && (add.renew || !counts);
     const state: CounterState = {
       generation: live ? live.generation : stamp,
       redisPart: live ? live.redisPart : 0,
       postgresPart: (live ? live.postgresPart : 0) + add.by,
       stamp,
-      expiresAt: live && !(add.renew && add.ttlMs !== null) ? live.expiresAt : renewed,
+      expiresAt: begins ? this.server.now() + (add.ttlMs ?? 0) : (live?.expiresAt ?? null),
       operations: rememberOperation(row?.operations ?? [], add.operationId, COUNTER_OPERATIONS),
     };
     this.#rows.set(add.id, state);

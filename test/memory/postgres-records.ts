@@ -1,7 +1,7 @@
 /** What a Postgres does to one record in one step. */
 import type { RecordCollection } from "../../src/stores/collection.js";
 import { isNewer, nextStamp, RECORD_OPERATIONS, type RecordState, rememberOperation } from "../../src/stores/state.js";
-import type { ApplyResult, HeldRecord, RecordWrite, RecordWriteResult } from "../../src/stores/store.js";
+import type { ApplyResult, Expected, HeldRecord, RecordWrite, RecordWriteResult } from "../../src/stores/store.js";
 import { isComplete, type StoredFence } from "./control.js";
 import type { MemoryPostgresServer } from "./postgres-server.js";
 
@@ -92,12 +92,12 @@ export class PostgresRecords {
     return row && row.bytes !== null && !this.server.isPast(row.expiresAt) ? row : null;
   }
 
-  /** What was never stamped is known by its bytes only. */
-  #stands(row: RecordState | undefined, expected: { readonly stamp: number; readonly bytes: Buffer | null }): boolean {
+  /** The bytes matter where the stamp alone doesn't tell. */
+  #stands(row: RecordState | undefined, expected: Expected): boolean {
     if (expected.stamp !== (row?.stamp ?? 0)) return false;
     const bytes = this.#live(row)?.bytes ?? null;
     if (expected.bytes === null || bytes === null) return bytes === expected.bytes;
-    return expected.stamp > 0 || bytes.equals(expected.bytes);
+    return (expected.stamp > 0 && !expected.bypass) || bytes.equals(expected.bytes);
   }
 
   /** Why the table wouldn't take a value; null if it does. */

@@ -117,13 +117,14 @@ export class RedisCounters {
     const goesOn = standing && s.companion && !s.fell;
     const beside = this.isAlone && (!s.companion || goesOn);
     const seen = s.companion?.lastSum ?? (this.fence?.bareTrusted ? 0 : (s.sum ?? 0));
-    const renewed = add.ttlMs === null ? null : this.server.now() + add.ttlMs;
+    // What counts nothing, since a bypass writer deleted it, begins its time with the first increment.
+    const begins = add.ttlMs !== null && (add.renew || (s.sum ?? 0) === 0);
     const state: CounterState = {
       generation: goesOn ? standing.generation : beside ? 0 : stamp,
       redisPart: goesOn ? standing.redisPart + add.by : sum,
       postgresPart: goesOn ? standing.postgresPart : 0,
       stamp,
-      expiresAt: standing === null || (add.renew && add.ttlMs !== null) ? renewed : standing.expiresAt,
+      expiresAt: begins ? this.server.now() + (add.ttlMs ?? 0) : (standing?.expiresAt ?? null),
       operations: rememberOperation(held, add.operationId, COUNTER_OPERATIONS),
     };
     this.put(s.key, state, beside ? seen : sum);

@@ -1,7 +1,7 @@
 /** What a Redis does to one record's state that is brought to it: as a mirror, and as an authority that lost its memory. */
 import type { RecordState } from "../../src/stores/state.js";
 import type { ApplyResult } from "../../src/stores/store.js";
-import { FOLLOWED_BY_OTHER, joined, OTHER_TYPE, type RedisRecords, type Situation } from "./redis-records.js";
+import { FOLLOWED_BY_OTHER, OTHER_TYPE, type RedisRecords, type Situation } from "./redis-records.js";
 
 export function applyRecord(records: RedisRecords, id: string, given: RecordState): ApplyResult {
   const s = records.look(id);
@@ -44,7 +44,8 @@ function apply(records: RedisRecords, id: string, s: Situation, state: RecordSta
   if (!records.canFollow(id, state.bytes)) return { kind: "rejected", reason: FOLLOWED_BY_OTHER };
   const bypassed = records.isBare(s) || records.isChanged(s, true);
   const overwrote = bypassed && !isSame(records, s, state, true);
-  records.put(id, { ...state, operations: joined(s.companion?.operations ?? [], state.operations) }, true);
+  // Its own operations only: it needn't descend from what it replaces.
+  records.put(id, state, true);
   return overwrote ? { kind: "applied", overwrote } : { kind: "applied" };
 }
 

@@ -19,9 +19,10 @@ function mirror(counters: RedisCounters, s: CounterSituation, state: CounterStat
   const held = s.companion || state.stamp > 0 ? s.known : (counters.standing(s) ?? s.known);
   const merged = held ? mergeCounters(held, state) : state;
   const stands = s.sum !== null || counters.server.isPast(merged.expiresAt);
-  const changed = s.sum !== null && s.sum !== sumOf(merged) && state.stamp >= (held?.stamp ?? 0);
+  const isOther = s.sum !== sumOf(merged) || (s.entry?.expiresAt ?? null) !== merged.expiresAt;
+  const changed = s.sum !== null && isOther && state.stamp >= (held?.stamp ?? 0);
   if (held && !changed && stands && state.stamp <= held.stamp && sameParts(merged, held)) return kept(s, held, state);
-  const overwrote = s.sum !== null && s.sum !== (s.companion ? s.companion.lastSum : sumOf(merged));
+  const overwrote = s.companion ? counters.isChanged(s) : s.sum !== null && s.sum !== sumOf(merged);
   if (merged.stamp > 0) counters.put(s.key, merged);
   else counters.server.set(s.key, Buffer.from(String(sumOf(merged))), merged.expiresAt);
   return overwrote ? { kind: "applied", overwrote } : { kind: "applied" };
@@ -29,50 +30,80 @@ function mirror(counters: RedisCounters, s: CounterSituation, state: CounterStat
 
 /** What stands in an authority that lost its memory, brought together with what the other store counted. */
 function refill(counters: RedisCounters, id: string, s: CounterSituation, state: CounterState): ApplyResult {
-  const together = s.sum === null ? refillAbsent(counters, s, state) : refillStanding(counters, s, s.sum, state);
+  const over = counters.server.isPast(state.expiresAt);
+  const together = s.sum === null ? refillAbsent(counters, s, state) : refillStanding(counters, s, s.sum, state, over);
   if (!together) return { kind: "kept", stamp: counters.adopt(id, state), same: false };
-  if (sameParts(together, state)) {
-    counters.put(s.key, together);
-    return { kind: "applied" };
+  const isTold = sameParts(together, state) && together.expiresAt === state.expiresAt;
+  const stamp = Math.max(state.stamp, s.known?.stamp ?? 0);
+  if (isTold) counters.put(s.key, { ...together, stamp });
+  else {
+    // The other store doesn't know just this yet.
+    const above = nextStamp("redis", counters.server.micros(), stamp);
+    counters.put(s.key, { ...together, stamp: above });
+    counters.log(id, above);
   }
-  // The other store doesn't know this sum yet.
-  const stamp = nextStamp("redis", counters.server.micros(), Math.max(together.stamp, s.known?.stamp ?? 0));
-  counters.put(s.key, { ...together, stamp });
-  counters.log(id, stamp);
   return { kind: "applied" };
 }
 
 /** Null: a bypass writer deleted it, for key and companion come back together with a snapshot. */
 function refillAbsent(counters: RedisCounters, { known }: CounterSituation, state: CounterState): CounterState | null {
   if (!known) return state;
-  const newer = state.generation > known.generation || state.stamp > known.stamp;
-  return newer || sumOf(known) === 0 || counters.server.isPast(known.expiresAt) ? mergeCounters(known, state) : null;
+  const ended = counters.server.isPast(known.expiresAt);
+  if (isNewer(state, known) && (ended || state.stamp > known.stamp)) return asTold(state, known);
+  return ended ? known : null;
 }
 
-/** Null: nothing of the other store's counts here any more, what stands begins anew. */
+/**
+ * Of two states the newer one wins whole: the older one may be a branch that another loss cut off, and what bypass writers did to it
+ * the newer one may know. What this memory counted since its loss is added. Null: what stands outlives what the other store counted, and
+ * begins anew.
+ */
 function refillStanding(
   counters: RedisCounters,
   s: CounterSituation,
   sum: number,
   state: CounterState,
+  over: boolean,
 ): CounterState | null {
-  if (s.fell || counters.server.isPast(state.expiresAt)) return null;
+  const trusted = counters.fence?.bareTrusted ?? false;
   const expiresAt = s.entry?.expiresAt ?? null;
-  if (!s.known) {
-    // After a full loss all that stands was counted since; a snapshot's bare sum the other store knows of.
-    if (counters.fence?.bareTrusted) return { ...state, redisPart: state.redisPart + sum };
-    return mergeCounters(
-      { generation: 0, redisPart: sum, postgresPart: 0, stamp: 0, expiresAt, operations: [] },
-      state,
-    );
+  const { known } = s;
+  if (!known) {
+    // A snapshot's bare sum the other store knows of; after a full loss all that stands was counted since.
+    if (!trusted && state.stamp > 0) return state;
+    if (over) return null;
+    if (trusted) return { ...state, redisPart: state.redisPart + sum };
+    return { ...state, redisPart: Math.max(state.redisPart, sum), expiresAt };
   }
-  const merged = mergeCounters(s.known, state);
-  return {
-    ...merged,
-    redisPart: merged.redisPart + sum - sumOf(s.known),
-    operations: joined(s.known.operations, state.operations, COUNTER_OPERATIONS),
-    expiresAt: state.stamp > s.known.stamp ? state.expiresAt : expiresAt,
-  };
+  const newer = isNewer(state, known);
+  const later = state.stamp > known.stamp;
+  if (s.fell) return newer && later && !trusted ? asTold(state, known) : null;
+  const since = sum - sumOf(known);
+  if (newer && (since === 0 || (later && !trusted))) return asTold(state, known);
+  // Nobody knows which of its operations it counted since.
+  const operations = state.generation < known.generation ? known.operations : operationsOfBoth(state, known);
+  if (newer && over) {
+    const generation = Math.max(counters.server.micros(), state.generation + 1);
+    return { ...state, generation, redisPart: since, postgresPart: 0, expiresAt, operations };
+  }
+  const base = newer ? state : mergeCounters(known, state);
+  const life = newer && later ? state.expiresAt : expiresAt;
+  return { ...base, redisPart: base.redisPart + since, expiresAt: life, operations };
+}
+
+/** What counted later than the state told, alone, may be of a lesser generation, since it knew nothing of that one. */
+function asTold(state: CounterState, known: CounterState): CounterState {
+  return state.stamp > known.stamp ? state : { ...state, operations: operationsOfBoth(state, known) };
+}
+
+function operationsOfBoth(state: CounterState, known: CounterState): string[] {
+  const [older, later] = state.stamp > known.stamp ? [known, state] : [state, known];
+  return joined(older.operations, later.operations, COUNTER_OPERATIONS);
+}
+
+function isNewer(state: CounterState, known: CounterState): boolean {
+  if (state.generation !== known.generation) return state.generation > known.generation;
+  return state.stamp > known.stamp;
 }
 
 function kept(s: CounterSituation, held: CounterState | null, state: CounterState): ApplyResult {

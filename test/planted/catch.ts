@@ -20,11 +20,16 @@ export interface CatchOptions {
 /** @throws Error if the patch has no place, or the catcher itself doesn't run */
 export function catchBug(bug: PlantedBug, options: CatchOptions): Promise<Caught> {
   const { caughtBy } = bug;
-  return inCopy(options.source, bug, (folder) =>
-    caughtBy.kind === "schedules"
-      ? caughtBySchedule(folder, caughtBy, options)
-      : caughtByTest(folder, caughtBy, options),
-  );
+  return inCopy(options.source, bug, (folder) => {
+    switch (caughtBy.kind) {
+      case "schedules":
+        return caughtBySchedule(folder, caughtBy, options);
+      case "servers":
+        return caughtOnServers(folder);
+      case "test":
+        return caughtByTest(folder, caughtBy, options);
+    }
+  });
 }
 
 type Schedules = Extract<Catcher, { kind: "schedules" }>;
@@ -47,9 +52,27 @@ async function caughtBySchedule(folder: string, catcher: Schedules, options: Cat
   return null;
 }
 
-async function hunt(folder: string, { plan }: Schedules, seed: number, schedules: number): Promise<Hunted> {
+/** How many schedules are tried at most: they run in real time. */
+const ON_SERVERS = 48;
+
+/** Nothing repeats a schedule on real servers, so that it isn't tried without the bug: those that fail without one are many tests' matter. */
+async function caughtOnServers(folder: string): Promise<Caught> {
+  const { failure } = await runHunt(folder, ["--servers"], 1, ON_SERVERS);
+  return (
+    failure && {
+      by: `a schedule on real servers, seed ${failure.seed}`,
+      how: `${failure.invariant}: ${failure.message}`,
+    }
+  );
+}
+
+function hunt(folder: string, { plan }: Schedules, seed: number, schedules: number): Promise<Hunted> {
+  return runHunt(folder, plan ? ["--plan", plan] : [], seed, schedules);
+}
+
+async function runHunt(folder: string, more: readonly string[], seed: number, schedules: number): Promise<Hunted> {
   const script = join(folder, "test/planted/hunt.ts");
-  const flags = ["--seed", String(seed), "--schedules", String(schedules), ...(plan ? ["--plan", plan] : [])];
+  const flags = ["--seed", String(seed), "--schedules", String(schedules), ...more];
   const output = await run(folder, ["--import", "tsx", script, ...flags], {});
   return JSON.parse(output.slice(output.lastIndexOf("\n{") + 1)) as Hunted;
 }

@@ -15,6 +15,8 @@ export interface Change {
 export type Catcher =
   /** The explorer, by its usual schedules or by those directed at one situation. */
   | { readonly kind: "schedules"; readonly plan?: DirectedPlan }
+  /** The explorer on real servers, which sees Lua and SQL too. */
+  | { readonly kind: "servers" }
   /** One test file, of which only the tests run whose full names contain `name`. */
   | { readonly kind: "test"; readonly file: string; readonly name: string };
 
@@ -26,6 +28,7 @@ export interface PlantedBug {
 }
 
 export const schedules: Catcher = { kind: "schedules" };
+export const servers: Catcher = { kind: "servers" };
 export const directed = (plan: DirectedPlan): Catcher => ({ kind: "schedules", plan });
 export const test = (file: string, name: string): Catcher => ({ kind: "test", file, name });
 

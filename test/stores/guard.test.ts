@@ -92,6 +92,16 @@ describe("the circuit", () => {
     expect(guard.circuit).toBe("closed");
   });
 
+  test("stays closed for all when one caller has no patience", async () => {
+    const guard = new Guard(store());
+    for (let n = 0; n < 20; n++)
+      expect((await outcome(guard.attempt(never, 5))).error).toMatchObject({ name: "StoreTimeoutError" });
+    expect(guard.circuit).toBe("closed");
+    for (let n = 0; n < 5; n++) await outcome(guard.attempt(never, 100));
+    expect(guard.circuit).toBe("open");
+    guard.stop();
+  });
+
   test("closes by a probe once the store answers, so that no caller pays for finding out", async () => {
     let probes = 0;
     const guard = new Guard(

@@ -1,9 +1,12 @@
 /** Looking at many keys at once says of each what the exact look says of it alone. */
 import { expect, test } from "vitest";
 import { inspectCounters } from "../../src/stores/redis/counter-operations.js";
+import { companionKey } from "../../src/stores/redis/keys.js";
 import { inspectRecords } from "../../src/stores/redis/record-reads.js";
 import type { RedisContext } from "../../src/stores/redis/redis-context.js";
+import type { HeldRecord } from "../../src/stores/store.js";
 import { useFixture } from "../migration/fixture.js";
+import { waitFor } from "../support/wait-for.js";
 
 const fixture = useFixture();
 
@@ -58,6 +61,75 @@ test.each([undefined, "changed"] as const)("records, mode %s: the same as one by
   expect(many.held[10]).toMatchObject(mode ? { kind: "tombstone" } : { kind: "vanished" });
   expect(many.held[4]).toMatchObject({ kind: "value", bypass: mode === undefined, bytes: Buffer.from("{}") });
 });
+
+test.each([true, false])("records that the library wrote: the same as one by one, complete %s", async (complete) => {
+  const term = await fixture().term();
+  const { redis, context } = fixture();
+  const { store } = context.redis;
+  const users = fixture().records("users");
+  const kinds = [
+    "value",
+    "delete",
+    "expired",
+    "forever",
+    "moved",
+    "changed",
+    "gone",
+    "came back",
+    "other type",
+    "earlier",
+  ];
+  const ids = kinds.map((kind) => `${kind.replace(" ", "-")}@example.org`);
+  const key = (kind: string) => users.redisKey(ids[kinds.indexOf(kind)] as string);
+  const soon = (await store.now()) + 40;
+  const write = (some: readonly string[], operationId: string, bytes: (id: string) => Buffer | null) =>
+    store.writeRecords(
+      users,
+      term,
+      some.map((id) => ({
+        id,
+        bytes: bytes(id),
+        expiresAt: id.startsWith("forever") ? null : id.startsWith("expired") ? soon : LATER,
+        operationId,
+      })),
+    );
+  await write(ids, "first", (id) => Buffer.from(`{"of": "${id}"}`));
+  await write(ids.slice(0, 1), "second", () => Buffer.from("{}"));
+  await write([ids[1] as string, ids[7] as string, ids[8] as string], "third", () => null);
+  await redis.pexpireat(key("moved"), LATER + 5000);
+  await redis.set(key("changed"), "{}", "PXAT", LATER);
+  await redis.del(key("gone"));
+  await redis.set(key("came back"), "{}");
+  await redis.rpush(key("other type"), "one");
+  const companion = companionKey(key("earlier"));
+  const [stamp, , ...rest] = ((await redis.get(companion)) as string).split(" ");
+  await redis.set(companion, [stamp, term + 7, ...rest].join(" "));
+  if (!complete) await store.setComplete(null, false);
+  await waitFor(async () => (await redis.exists(key("expired"))) === 0);
+
+  const many = await store.inspectRecords(users, ids);
+  expect(many).toEqual(await inspectRecords(redisContext(), users, ids));
+  expect(many.held.map(({ kind }) => kind)).toEqual(
+    "value tombstone expired value value value vanished value unreadable value".split(" "),
+  );
+  const bypassed = many.held.map((one) => one.kind === "value" && one.bypass);
+  expect(kinds.filter((_, n) => bypassed[n])).toEqual(["moved", "changed", "came back"]);
+  const compared = many.held.map((one) => "compared" in one && one.compared);
+  expect(compared[kinds.indexOf("earlier")]).toBe(complete);
+  expect(compared[0]).toBe(true);
+
+  const adopting = await store.inspectRecords(users, ids, { term, mode: "changed" });
+  const after = await inspectRecords(redisContext(), users, ids);
+  expect(adopting).toEqual(after);
+  const adopted = ids.filter(
+    (_, n) => "stamp" in (after.held[n] ?? {}) && stampOf(after.held[n]) > stampOf(many.held[n]),
+  );
+  expect(adopted.map((id) => id.split("@")[0])).toEqual(
+    complete ? ["moved", "changed", "gone", "came-back"] : ["moved", "changed", "came-back"],
+  );
+});
+
+const stampOf = (held: HeldRecord | undefined) => (held && "stamp" in held ? held.stamp : 0);
 
 test("counters: the same as one by one, also those that aren't numbers or too great", async () => {
   const term = await fixture().term();

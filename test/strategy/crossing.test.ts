@@ -1,46 +1,20 @@
 /** When the authority moves: not before every process wishes it, Redis is sure of what it has, and what Postgres has is told. */
-import { describe, expect, test } from "vitest";
-import { reignOf } from "../../src/engine/term-view.js";
-import type { Lease } from "../../src/stores/store.js";
-import { Crossing } from "../../src/strategy/crossing.js";
+import { describe, expect, test, vi } from "vitest";
+import { REFILL } from "../../src/stores/sides.js";
 import { Fleet } from "../../src/strategy/fleet.js";
 import { takeRedisBack } from "../../src/strategy/give-up.js";
 import { Membership } from "../../src/strategy/membership.js";
 import type { StrategyName } from "../../src/strategy/strategies.js";
 import { items } from "../contract/contract-collections.js";
 import { away, fail, onVirtualTime } from "../engine/engine-fixture.js";
+import { crossingOf, lease, look } from "./crossing-fixture.js";
 import { FleetFixture } from "./fleet-fixture.js";
 
 onVirtualTime();
 
-const lease = (processId: string, strategy: StrategyName, stage: number): Lease => ({
-  processId,
-  strategy,
-  stage,
-  host: processId,
-  pid: 1,
-});
-
-function fixture(): FleetFixture {
-  const engine = new FleetFixture();
-  Object.assign(engine.fleet.evidence, { forcedPassage: async () => null });
-  return engine;
-}
-
-/** One look of a process that follows `strategy`, with these others alive. */
-async function look(crossing: Crossing, engine: FleetFixture, strategy: StrategyName, others: readonly Lease[] = []) {
-  const fences = await engine.context.term.refresh();
-  const reign = reignOf(fences);
-  if (!reign) throw new Error("nobody reigns");
-  const own = lease("p1", strategy, 0);
-  return crossing.moveIfAllWish({ strategy, reign, fences, own, others: async () => others });
-}
-const crossingOf = (engine: FleetFixture, onFilled = () => {}) =>
-  new Crossing(() => engine.fleet, { signal: new AbortController().signal, onFilled });
-
 describe("the authority stays", () => {
   test("while a single process is behind, which is named", async () => {
-    const engine = await fixture().reign("redis", 3);
+    const engine = await new FleetFixture().reign("redis", 3);
     const others = [lease("p2", "DUAL_WRITE", 1), lease("p3", "POSTGRES_PRIMARY", 2)];
     const waiting = await look(crossingOf(engine), engine, "POSTGRES_PRIMARY", others);
     expect(waiting).toBe("1 processes to cross: p2:1 DUAL_WRITE");
@@ -48,13 +22,13 @@ describe("the authority stays", () => {
   });
 
   test("while Redis isn't compared after a loss", async () => {
-    const engine = await fixture().reign("redis", 3, ["redis"]);
+    const engine = await new FleetFixture().reign("redis", 3, ["redis"]);
     expect(await look(crossingOf(engine), engine, "POSTGRES_PRIMARY")).toMatch(/^Redis to be compared/);
     expect(engine.fences.redis).toBe("authority 3 incomplete");
   });
 
   test("while Redis wasn't told everything in this term, however complete it calls itself", async () => {
-    const engine = await fixture().reign("postgres", 3);
+    const engine = await new FleetFixture().reign("postgres", 3);
     const crossing = crossingOf(engine);
     expect(await look(crossing, engine, "DUAL_WRITE")).toMatch(/^Redis to hold everything/);
     expect(engine.fences.postgres).toBe("authority 3 complete");
@@ -64,7 +38,7 @@ describe("the authority stays", () => {
   });
 
   test("while a full log has left out entries since Redis was told", async () => {
-    const engine = await fixture().reign("postgres", 3);
+    const engine = await new FleetFixture().reign("postgres", 3);
     const crossing = crossingOf(engine);
     await look(crossing, engine, "DUAL_WRITE");
     await crossing.settled();
@@ -75,11 +49,59 @@ describe("the authority stays", () => {
     await crossing.settled();
     expect(await look(crossing, engine, "DUAL_WRITE")).toBeNull();
   });
+
+  test.each([
+    ["to Postgres", "redis", "POSTGRES_PRIMARY", /^Redis to answer/],
+    ["to Redis", "postgres", "DUAL_WRITE", /^Redis to hold everything/],
+  ] as const)("while Redis is out of reach, on the way %s", async (_, from, strategy, waiting) => {
+    const engine = await new FleetFixture().reign(from, 3);
+    const crossing = crossingOf(engine);
+    engine.outage("redis");
+    expect(await look(crossing, engine, strategy)).toMatch(waiting);
+    await crossing.settled();
+    expect(await look(crossing, engine, strategy)).toMatch(waiting);
+  });
+});
+
+describe("the filling of Redis on the way back", () => {
+  /** Postgres reigns over an incomplete Redis. */
+  const incomplete = () => new FleetFixture().reign("postgres", 3, ["redis"]);
+
+  test("is begun by whoever waits for it, who is told of its end", async () => {
+    const engine = await incomplete();
+    const onFilled = vi.fn();
+    const crossing = crossingOf(engine, onFilled);
+    await look(crossing, engine, "DUAL_WRITE");
+    await crossing.settled();
+    expect(onFilled).toHaveBeenCalledOnce();
+    expect(await look(crossing, engine, "DUAL_WRITE")).toBeNull();
+  });
+
+  test("that another process is at isn't taken for this one's", async () => {
+    const engine = await new FleetFixture().reign("postgres", 3);
+    const onFilled = vi.fn();
+    const crossing = crossingOf(engine, onFilled);
+    await engine.redis.store.claimTask(REFILL, "p2", 60_000);
+    await look(crossing, engine, "DUAL_WRITE");
+    await crossing.settled();
+    expect(onFilled).not.toHaveBeenCalled();
+    expect(await look(crossing, engine, "DUAL_WRITE")).toMatch(/^Redis to hold everything/);
+  });
+
+  test("ends when the process is stopped", async () => {
+    const engine = await incomplete();
+    const abort = new AbortController();
+    const crossing = crossingOf(engine, () => {}, abort.signal);
+    engine.after("postgres.pageRecords", () => abort.abort());
+    await look(crossing, engine, "DUAL_WRITE");
+    await crossing.settled();
+    expect(engine.fences.redis).toBe("mirror 3 incomplete");
+  });
 });
 
 describe("what a full log of Postgres left out", () => {
   test("is still owed where the filling that was to bring it was cut short", async () => {
-    const engine = await fixture().reign("postgres", 3);
+    const engine = await new FleetFixture().reign("postgres", 3);
     const crossing = crossingOf(engine);
     engine.servers.postgres.control.overflowed.set(items.name, "1");
     engine.before("redis.setCompleteInTerm", fail(away()));
@@ -97,7 +119,7 @@ describe("a process", () => {
     );
 
   test.each(["redis", "postgres"] as const)("is alive if %s alone says so", async (store) => {
-    const engine = await fixture().reign("redis");
+    const engine = await new FleetFixture().reign("redis");
     const end = engine.outage(store === "redis" ? "postgres" : "redis");
     await membershipOf(engine, "REDIS_PRIMARY", "p2").renew();
     end();
@@ -105,7 +127,7 @@ describe("a process", () => {
   });
 
   test("can't do without Postgres beside one that needs it, also when nobody can be asked any more", async () => {
-    const engine = await fixture().reign("redis");
+    const engine = await new FleetFixture().reign("redis");
     const membership = membershipOf(engine);
     expect(membership.redisAlone).toBe(true);
     await membershipOf(engine, "DUAL_WRITE", "p2").renew();
@@ -120,13 +142,13 @@ describe("a process", () => {
     new Fleet(() => ({ ...engine.fleet, processId }), strategy, { host: processId, pid: 1 });
 
   test("that is refused leaves no lease behind, and it registers before it looks", async () => {
-    const engine = await fixture().reign("redis");
+    const engine = await new FleetFixture().reign("redis");
     await fleetOf(engine, "REDIS_PRIMARY", "p2").join();
     await expect(fleetOf(engine, "POSTGRES_PRIMARY").join()).rejects.toThrow(/p2:1 \(REDIS_PRIMARY\)/);
     expect(await engine.redis.store.readLeases()).toMatchObject([{ processId: "p2" }]);
     expect(await engine.postgres.store.readLeases()).toMatchObject([{ processId: "p2" }]);
     // Of two at once, neither could see the other if it looked first.
-    const both = await fixture().reign("redis");
+    const both = await new FleetFixture().reign("redis");
     const joins = await Promise.allSettled([
       fleetOf(both, "REDIS_PRIMARY", "p2").join(),
       fleetOf(both, "POSTGRES_PRIMARY").join(),
@@ -135,7 +157,7 @@ describe("a process", () => {
   });
 
   test("keeps its lease during a look that lasts longer than one", async () => {
-    const engine = await fixture().reign("redis");
+    const engine = await new FleetFixture().reign("redis");
     const fleet = fleetOf(engine, "POSTGRES_PRIMARY");
     await fleet.join();
     const { of } = engine.fleet.evidence;
@@ -154,18 +176,18 @@ describe("a process", () => {
   });
 
   test("raises a fence that stands below the reign", async () => {
-    const engine = await fixture().reign("postgres", 4);
+    const engine = await new FleetFixture().reign("postgres", 4);
     engine.setFence("redis", { term: 3, role: "closed" });
     await fleetOf(engine, "POSTGRES_PRIMARY").tick();
     expect(engine.fences.redis).toBe("mirror 4 complete");
-    const other = await fixture().reign("redis", 4);
+    const other = await new FleetFixture().reign("redis", 4);
     other.setFence("postgres", { term: 3, role: "closed" });
     await fleetOf(other, "DUAL_WRITE").tick();
     expect(other.fences.postgres).toBe("mirror 4 complete");
   });
 
   test("finishes the later of two handovers that were begun", async () => {
-    const engine = await fixture().reign("redis", 3);
+    const engine = await new FleetFixture().reign("redis", 3);
     engine.setFence("redis", { role: "closed" });
     engine.setFence("postgres", { role: "closed", term: 4 });
     await fleetOf(engine, "DUAL_WRITE").tick();
@@ -175,7 +197,7 @@ describe("a process", () => {
 
 test("a Redis that is taken back isn't called complete by a fence that was left there, whenever that is cut short", async () => {
   for (const step of ["postgres.setRedisGivenUp", "postgres.raiseTerm", "redis.claimMemory"] as const) {
-    const engine = await fixture().reign("postgres", 3);
+    const engine = await new FleetFixture().reign("postgres", 3);
     await engine.postgres.store.setRedisGivenUp(true);
     engine.before(step, fail(away()));
     await expect(takeRedisBack(engine.fleet, "back"), step).rejects.toMatchObject({ code: "ECONNREFUSED" });

@@ -33,6 +33,7 @@ export class FleetFixture extends EngineFixture {
       evidence: {
         of: async (name: string) => this.evidence.get(name) ?? NOTHING_KNOWN,
         recordDecision: async (decision: Decision) => void this.decisions.push(decision),
+        forcedPassage: async (strategy: string) => this.#passage(strategy),
         setAside: async (rejected: Rejected) => void this.setAside.push(rejected),
       } satisfies Partial<Evidence> as unknown as Evidence,
     };
@@ -40,6 +41,14 @@ export class FleetFixture extends EngineFixture {
 
   knows(collection: string, evidence: Partial<CollectionEvidence>): void {
     this.evidence.set(collection, { ...NOTHING_KNOWN, ...evidence });
+  }
+
+  /** A passage that no handover has used up. */
+  #passage(strategy: string): { reason: string; at: Date } | null {
+    const last = this.decisions.findLast(
+      (one) => one.strategy === strategy && (one.what === "forced-passage" || one.what === "handover"),
+    );
+    return last?.what === "forced-passage" ? { reason: last.reason, at: new Date() } : null;
   }
 
   /** Both fences, in a few words each. */

@@ -335,13 +335,22 @@ describe("when Postgres is back after Redis was set up alone", () => {
     expect(engine.fences).toEqual({ redis: "mirror 6 incomplete", postgres: "authority 6 complete" });
   });
 
-  test("a database that was never there becomes the mirror of the term, and Redis keeps its completeness", async () => {
+  test("a database that was never there becomes the mirror, of a later term, and Redis is compared", async () => {
     for (const complete of [true, false]) {
       const engine = await setUpAlone(3, { complete });
       expect(await settle(engine)).toEqual(SETTLED);
-      expect(engine.fences).toEqual({
-        redis: `authority 3 ${complete ? "complete" : "incomplete"}`,
-        postgres: "mirror 3 incomplete",
+      expect(engine.fences).toEqual({ redis: "authority 4 incomplete", postgres: "mirror 4 incomplete" });
+    }
+  });
+
+  test("a Redis that lost its memory while both agreed for the first time isn't taken to be complete", async () => {
+    for (const method of ["postgres.createFence", "redis.claimMemory"] as const) {
+      const engine = await setUpAlone(3);
+      engine.before(method, () => engine.servers.redis.flush());
+      expect(await settle(engine)).toEqual(SETTLED);
+      expect(engine.fences, method).toEqual({
+        redis: "authority 4 incomplete bare trusted",
+        postgres: "mirror 4 incomplete",
       });
     }
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { refillRedis } from "../../src/strategy/refill.js";
 import { counts, item, items } from "../contract/contract-collections.js";
 import { counterState, recordState } from "../contract/contract-harness.js";
-import { onVirtualTime } from "../engine/engine-fixture.js";
+import { cutOff, fail, onVirtualTime } from "../engine/engine-fixture.js";
 import { FleetFixture } from "./fleet-fixture.js";
 
 onVirtualTime();
@@ -38,6 +38,16 @@ describe("a Redis that lost its memory", () => {
     expect(told.at(-1)).toBe(3);
   });
 
+  test("is told what expired too, so that a repetition counts once, and the next generation is above it", async () => {
+    const engine = await lost();
+    const over = counterState({ generation: 7, redisPart: 5, expiresAt: 1, operations: ["once"] });
+    await engine.postgres.store.applyCounters(counts, 3, [{ id: "over", state: over }]);
+    expect(await refillRedis(engine.fleet, 3)).toBe("done");
+    expect((await engine.redis.store.readCounters(counts, ["over"])).held).toMatchObject([
+      { kind: "absent", last: { generation: 7, operations: ["once"] } },
+    ]);
+  });
+
   test("is filled by one process at a time, and the next one need not wait", async () => {
     const engine = await lost();
     let other: unknown;
@@ -46,6 +56,22 @@ describe("a Redis that lost its memory", () => {
     });
     expect(await refillRedis(engine.fleet, 3)).toBe("done");
     expect(other).toBe("busy");
+    expect(await refillRedis(engine.fleet, 3)).toBe("done");
+  });
+
+  test("is held up for some seconds by a process that died at it", async () => {
+    const engine = await lost();
+    engine.after("redis.claimTask", fail(cutOff()));
+    await expect(refillRedis(engine.fleet, 3)).rejects.toMatchObject({ code: "ECONNRESET" });
+    expect(await refillRedis(engine.fleet, 3)).toBe("busy");
+    await new Promise((resolve) => setTimeout(resolve, 5100));
+    expect(await refillRedis(engine.fleet, 3)).toBe("done");
+  });
+
+  test("stays with a process whose stores are slow", async () => {
+    const engine = await lost();
+    const slowly = () => new Promise((resolve) => setTimeout(resolve, 4500));
+    for (const method of ["postgres.pageRecords", "redis.applyRecords"] as const) engine.whenever(method, slowly);
     expect(await refillRedis(engine.fleet, 3)).toBe("done");
   });
 

@@ -170,37 +170,45 @@ function resultsOfJoined<I extends Message<{ readonly stamp: number }>>(
   places: readonly number[],
 ): Fenced<ApplyResult> | null {
   if (reply.fenced) return reply;
-  const results = places.map((place) => reply.results[place] as ApplyResult);
-  const isOwn = (i: number) => sent[places[i] as number] === items[i];
-  if (results.some((result, i) => result.kind === "rejected" && !isOwn(i))) return null;
-  return {
-    fenced: false,
-    results: results.map((result, i) =>
-      isOwn(i) || result.kind !== "applied"
-        ? result
-        : { kind: "kept", stamp: (sent[places[i] as number] as I).state.stamp, same: false },
-    ),
-  };
+  const results: ApplyResult[] = [];
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] as number;
+    const [result, one] = [reply.results[place] as ApplyResult, sent[place] as I];
+    if (one === items[i]) results.push(result);
+    else if (result.kind === "rejected") return null;
+    else results.push(result.kind === "kept" ? result : { kind: "kept", stamp: one.state.stamp, same: false });
+  }
+  return { fenced: false, results };
 }
 
 /** A batcher for each collection and term that is in use. */
 class Batchers<C extends object, Item, Reply> {
   readonly #joining: (collection: C, term: number) => Joining<Item, Reply>;
   readonly #byCollection = new WeakMap<C, Map<number, Batcher<Item, Reply>>>();
+  /** The one used last, which is nearly always the next one too. */
+  #last: { readonly collection: C; readonly term: number; readonly batcher: Batcher<Item, Reply> } | undefined;
 
   constructor(joining: (collection: C, term: number) => Joining<Item, Reply>) {
     this.#joining = joining;
   }
 
   run(collection: C, term: number, items: readonly Item[], timeoutMs: number): Promise<Reply> {
+    let last = this.#last;
+    if (last?.collection !== collection || last.term !== term)
+      last = this.#last = { collection, term, batcher: this.#batcher(collection, term) };
+    return last.batcher.run(items, timeoutMs);
+  }
+
+  #batcher(collection: C, term: number): Batcher<Item, Reply> {
     const byTerm = this.#byCollection.get(collection) ?? new Map<number, Batcher<Item, Reply>>();
     this.#byCollection.set(collection, byTerm);
-    const batcher = byTerm.get(term) ?? new Batcher(this.#joining(collection, term));
-    if (!byTerm.has(term)) {
+    let batcher = byTerm.get(term);
+    if (!batcher) {
       // Terms come and go: what an ended one left is forgotten.
       for (const [old, one] of byTerm) if (one.isIdle) byTerm.delete(old);
+      batcher = new Batcher(this.#joining(collection, term));
       byTerm.set(term, batcher);
     }
-    return batcher.run(items, timeoutMs);
+    return batcher;
   }
 }

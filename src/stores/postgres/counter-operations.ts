@@ -7,7 +7,6 @@ import { isolate } from "./isolate.js";
 import { gated, mirrorStep } from "./mirror-step.js";
 import { ADDED, addToCountersStatement } from "./statements/add-to-counters.js";
 import { applyCountersStatement } from "./statements/apply-counters.js";
-import { APPLIED } from "./statements/apply-records.js";
 import { counterCells } from "./statements/counter-cells.js";
 import { counterState, heldCounter } from "./statements/counter-row.js";
 import { PAGED, pageRows } from "./statements/page-rows.js";
@@ -133,7 +132,7 @@ async function mergeStates(
   if (!answer.admitted) return { fenced: true, fence: answer.fence };
 
   const results = new Array<ApplyResult>(states.length).fill({ kind: "applied" });
-  const kept = answer.rows.filter((row) => row[APPLIED.applied] !== true).map((row) => Number(row[APPLIED.place]) - 1);
+  const kept = answer.leftAlone;
   const rows = await readAgain(
     connection,
     collection,

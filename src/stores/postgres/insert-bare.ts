@@ -8,7 +8,7 @@ import { afterWriting } from "./errors.js";
 import { isolate } from "./isolate.js";
 import { mirrorStep } from "./mirror-step.js";
 import { applyRecords, type StateOf as RecordStateOf, readRecords } from "./record-operations.js";
-import { type BareRow, FOUND, insertBareStatement } from "./statements/insert-bare.js";
+import { type BareRow, insertBareStatement } from "./statements/insert-bare.js";
 import { rowCells, tableLayout } from "./table-layout.js";
 
 /** Fewer go the usual way, where they share a round trip with others. */
@@ -124,8 +124,7 @@ async function insertAll<One extends Message>(
       ),
     );
     if (!answer.admitted) return { fenced: true, fence: answer.fence };
-    const found = new Set((answer.rows[0]?.[FOUND] as number[] | null) ?? []);
-    for (const [n, { place }] of part.entries()) if (found.has(n + 1)) there.push(place);
+    for (const n of answer.leftAlone) there.push((part[n] as Placed).place);
     return { fenced: false, results: part.map(() => ({ kind: "applied" })) };
   };
   let turn = 0;

@@ -19,6 +19,11 @@ export async function isolate<Item, Result>(
   reject: (reason: string) => Result,
   unitOf: (item: Item) => unknown = (item) => item,
 ): Promise<Fenced<Result>> {
+  try {
+    return await step(items);
+  } catch (error) {
+    if (refusalReason(error) === null) throw error;
+  }
   const places = new Map<unknown, number[]>();
   for (const [place, item] of items.entries()) {
     const unit = places.get(unitOf(item));

@@ -136,9 +136,6 @@ export class PostgresStore implements PostgresSide {
   logStatus(collection: Collection): Promise<LogStatus> {
     return logs.logStatus(this.#context.connection, collection.name);
   }
-  clearOverflow(collection: Collection): Promise<void> {
-    return logs.clearOverflow(this.#context.connection, collection.name);
-  }
   takeOverflow(collection: Collection, token: string): Promise<void> {
     return logs.takeOverflow(this.#context.connection, collection.name, token);
   }
@@ -208,6 +205,10 @@ export class PostgresStore implements PostgresSide {
   now(): Promise<number> {
     return serverClock(this.#context.connection);
   }
+  /** One statement on a connection that other calls use as well. Rows are their values in the order of the columns. */
+  run(text: string) {
+    return this.#context.connection.run(text);
+  }
   /** The raw client, for control tables and the migration's own reading. */
   get sql(): Sql {
     return this.#context.connection.sql;
@@ -215,6 +216,10 @@ export class PostgresStore implements PostgresSide {
   /** The same database, but nothing that is done to it stays. `fence`: what it is taken to have, if it has none. Whoever asks closes it. */
   rehearsal(fence: Fence | null): PostgresStore {
     return new PostgresStore({ ...this.#options, rehearsal: fence ? fences.createFenceSql(fence) : "" });
+  }
+  /** The same database, on a connection of its own. Whoever asks closes it. */
+  async beside(): Promise<PostgresStore> {
+    return new PostgresStore({ ...this.#options, rehearsal: undefined, max: 1 });
   }
   /** A client of one connection of its own, for a long transaction. Whoever asks ends it. */
   dedicated(): Sql {

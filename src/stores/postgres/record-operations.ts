@@ -5,7 +5,7 @@ import type { ApplyResult, Fence, Fenced, HeldRecord, Page, RecordWrite, RecordW
 import { inBatches } from "./batches.js";
 import type { PostgresContext } from "./context.js";
 import { gated, mirrorStep } from "./mirror-step.js";
-import { APPLIED, applyRecordsStatement, type PreparedState } from "./statements/apply-records.js";
+import { applyRecordsStatement, type PreparedState } from "./statements/apply-records.js";
 import { numberOrNull } from "./statements/moments.js";
 import { PAGED, pageRows } from "./statements/page-rows.js";
 import { ROW_AT, readAgain, readLiveValues, readRows } from "./statements/read-rows.js";
@@ -96,7 +96,7 @@ async function decideWrites(
         stamp: Number(row[WRITTEN.stamp]),
         bytes,
         expiresAt,
-        operations: row[WRITTEN.operations] as string[],
+        operations: (row[WRITTEN.operations] as string).split(","),
       };
       results[place] = { kind: "written", state };
     }
@@ -132,7 +132,7 @@ async function takeStates(
   if (!answer.admitted) return { fenced: true, fence: answer.fence };
 
   const results = new Array<ApplyResult>(batch.length).fill({ kind: "applied" });
-  const kept = answer.rows.filter((row) => row[APPLIED.applied] !== true).map((row) => Number(row[APPLIED.place]) - 1);
+  const kept = answer.leftAlone;
   const rows = await readAgain(
     connection,
     collection,

@@ -1,5 +1,5 @@
 /** The text forms of companions. The scripts parse and write the same forms. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Stamp } from "../state.js";
 
 /** What the library knows of a record: `stamp term expiresAt digest operations`. */
@@ -27,7 +27,7 @@ export interface CounterCompanion {
 
 /** As Redis's `redis.sha1hex`. */
 export function digestOf(bytes: Buffer): string {
-  return createHash("sha1").update(bytes).digest("hex");
+  return hash("sha1", bytes);
 }
 
 const optionalNumber = (text: string) => (text === "-" ? null : Number(text));

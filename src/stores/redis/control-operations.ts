@@ -26,12 +26,14 @@ export async function clearLog(
 ): Promise<void> {
   if (entries.length === 0) return;
   const keys = [controlKeys.log(collection.name)];
-  const args: (string | number)[] = [entries.length];
-  for (const { id, stamp, live } of entries) {
-    const at = live || collection.kind === "counters" ? 0 : keys.push(companionKey(collection.redisKey(id)));
-    args.push(id, stamp, at);
+  const deletes: number[] = [];
+  for (const [i, { id, live }] of entries.entries()) {
+    if (live || collection.kind === "counters") continue;
+    keys.push(companionKey(collection.redisKey(id)));
+    deletes.push(i + 1);
   }
-  await context.connection.script("dwClearLog", keys, args);
+  const [ids, stamps] = [entries.map(({ id }) => id), entries.map(({ stamp }) => stamp)];
+  await context.connection.script("dwClearLog", keys, [entries.length, ...ids, ...stamps, ...deletes]);
 }
 
 export async function logStatus(context: RedisContext, collection: Collection): Promise<LogStatus> {
@@ -48,10 +50,6 @@ export async function logStatus(context: RedisContext, collection: Collection): 
 
 export async function forgetOverflow(context: RedisContext, collection: Collection, mark: string): Promise<boolean> {
   return (await context.connection.script("dwForgetOverflow", [controlKeys.overflow(collection.name)], [mark])) === 1;
-}
-
-export async function clearOverflow(context: RedisContext, collection: Collection): Promise<void> {
-  await context.connection.client.del(controlKeys.overflow(collection.name));
 }
 
 export async function readFence(context: RedisContext): Promise<Fence | null> {

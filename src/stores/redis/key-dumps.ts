@@ -11,6 +11,8 @@ export interface KeyDump {
 
 /** Keys asked for at once: one script-free pipeline, so that others' commands come between, and little stands in memory. */
 const AT_ONCE = 50;
+/** What they may take in Redis together; a greater one comes alone. Bytes. */
+const BYTES_AT_ONCE = 4 << 20;
 
 /** One step of SCAN; a key may come twice. `next` null: the end. */
 export async function listKeys(
@@ -25,7 +27,33 @@ export async function listKeys(
 
 /** What stands under these keys, some at a time. */
 export async function* dumpKeys(client: Redis, keys: readonly Buffer[]): AsyncGenerator<KeyDump[], void, undefined> {
-  for (let from = 0; from < keys.length; from += AT_ONCE) yield dumpAtOnce(client, keys.slice(from, from + AT_ONCE));
+  for (let from = 0; from < keys.length; from += AT_ONCE) {
+    const some = keys.slice(from, from + AT_ONCE);
+    for (const group of groups(some, await sizesOf(client, some))) yield dumpAtOnce(client, group);
+  }
+}
+
+/** Bytes that each takes in Redis; 0 where it is gone, or the server refuses to tell. */
+async function sizesOf(client: Redis, keys: readonly Buffer[]): Promise<number[]> {
+  const asking = client.pipeline();
+  for (const key of keys) asking.memory("USAGE", key);
+  const replies = (await asking.exec()) as [Error | null, number | null][];
+  return replies.map(([, size]) => size ?? 0);
+}
+
+function* groups(keys: readonly Buffer[], sizes: readonly number[]): Generator<Buffer[], void, undefined> {
+  let group: Buffer[] = [];
+  let bytes = 0;
+  for (const [i, key] of keys.entries()) {
+    const size = sizes[i] ?? 0;
+    if (group.length > 0 && bytes + size > BYTES_AT_ONCE) {
+      yield group;
+      [group, bytes] = [[], 0];
+    }
+    group.push(key);
+    bytes += size;
+  }
+  if (group.length > 0) yield group;
 }
 
 async function dumpAtOnce(client: Redis, keys: readonly Buffer[]): Promise<KeyDump[]> {

@@ -1,9 +1,10 @@
 /**
- * Looks at many records or counters: at those that the library never wrote by one lean script, at the rest exactly. A first backfill
- * and the verify after it meet little else, and most of what the exact script does is about companions.
+ * Looks at many records or counters by one lean script that writes nothing. Only where something is to be adopted, or a counter has a
+ * companion, the exact script follows, for those alone.
  */
 import type { Collection, CounterCollection, RecordCollection } from "../collection.js";
 import type { Fence, HeldCounter, HeldRecord } from "../store.js";
+import { digestOf, parseRecordCompanion } from "./companion.js";
 import { inspectCounters } from "./counter-operations.js";
 import { companionKey, controlKeys } from "./keys.js";
 import { inspectRecords } from "./record-reads.js";
@@ -14,19 +15,27 @@ export interface Seen<Held> {
   readonly held: Held[];
 }
 
-/** What of an id is known without an exact look; null: a companion stands. */
-type Bare<Held> = (id: string, found: Found, compared: boolean) => Held | null;
+/** What stands under a key. */
+interface Found {
+  readonly bytes: Buffer | null;
+  /** Milliseconds since the epoch, or one of the signs below. */
+  readonly expiry: number;
+  readonly companion: Buffer | null;
+}
 
-type Found =
-  | {
-      readonly kind: "value";
-      readonly bytes: Buffer;
-      readonly expiresAt: number | null;
-    }
-  | { readonly kind: "nothing" | "another type" | "companion" };
+/** The server's clock, and the fence that stood, at the moment of a look. */
+interface Moment {
+  readonly now: number;
+  readonly fence: Fence | null;
+}
 
-/** Fewer are looked at exactly at once. */
-const MANY = 8;
+/** What is known of an id without an exact look; null: it takes one. */
+type Telling<Held> = (found: Found, moment: Moment) => Held | null;
+
+/** In the place of an expiry: what has a value has none; what has no value is of another type. */
+const FOR_EVER = -1;
+const OF_ANOTHER_TYPE = -3;
+
 /** Looked at by one script, so that it holds up nobody else for long. */
 const AT_ONCE = 250;
 const OTHER_TYPE = "the key holds another Redis type";
@@ -39,7 +48,8 @@ export function lookAtRecords(
   adopt?: Adopt,
 ): Promise<Seen<HeldRecord>> {
   const exactly = (some: readonly string[]) => inspectRecords(context, collection, some, adopt);
-  return adopt?.mode === "bare" ? exactly(ids) : lookAtMany(context, collection, ids, bareRecord, exactly);
+  if (adopt?.mode === "bare" || ids.length === 0) return exactly(ids);
+  return lookAtMany(context, collection, ids, adopt ? recordAsItIs : heldRecord, exactly);
 }
 
 /** As `inspectCounters` of counter-operations.ts, but for `mode` `bare`. */
@@ -50,20 +60,20 @@ export function lookAtCounters(
   adopt?: Adopt,
 ): Promise<Seen<HeldCounter>> {
   const exactly = (some: readonly string[]) => inspectCounters(context, collection, some, adopt);
-  return adopt?.mode === "bare" ? exactly(ids) : lookAtMany(context, collection, ids, bareCounter, exactly);
+  if (adopt?.mode === "bare" || ids.length === 0) return exactly(ids);
+  return lookAtMany(context, collection, ids, bareCounter, exactly);
 }
 
 async function lookAtMany<Held>(
   context: RedisContext,
   collection: Collection,
   ids: readonly string[],
-  bare: Bare<Held>,
+  tell: Telling<Held>,
   exactly: (ids: readonly string[]) => Promise<Seen<Held>>,
 ): Promise<Seen<Held>> {
-  if (ids.length < MANY) return exactly(ids);
-  const parts: Promise<Part<Held>>[] = [];
+  const parts: Promise<Seen<Held | null>>[] = [];
   for (let from = 0; from < ids.length; from += AT_ONCE)
-    parts.push(lookForBare(context, collection, ids.slice(from, from + AT_ONCE), bare));
+    parts.push(lookAtSome(context, collection, ids.slice(from, from + AT_ONCE), tell));
   const looked = await Promise.all(parts);
   const held = looked.flatMap((part) => part.held);
   const rest = held.flatMap((one, i) => (one === null ? [i] : []));
@@ -78,91 +88,86 @@ async function lookAtMany<Held>(
   return { fence: first, held: held as Held[] };
 }
 
-interface Part<Held> {
-  readonly fence: Fence | null;
-  readonly held: (Held | null)[];
-}
-
-async function lookForBare<Held>(
+async function lookAtSome<Held>(
   context: RedisContext,
   collection: Collection,
   ids: readonly string[],
-  bare: Bare<Held>,
-): Promise<Part<Held>> {
+  tell: Telling<Held>,
+): Promise<Seen<Held | null>> {
   const keys: string[] = [controlKeys.fence];
   for (const id of ids) {
     const key = collection.redisKey(id);
     keys.push(key, companionKey(key));
   }
-  const reply = await context.connection.script("dwLookForBare", keys, []);
-  const [text, values, marks] = reply as [Buffer, Buffer[], Buffer];
+  const reply = await context.connection.script("dwLookAtMany", keys, []);
+  const [text, clock, parts, expiries] = reply as [Buffer, [Buffer, Buffer], (Buffer | null)[][], number[]];
   const fence = validFence(context, text.toString() || null, collection.name);
-  const compared = fence?.complete ?? false;
-  let next = 0;
-  const held = marks
-    .toString("latin1")
-    .split(" ")
-    .map((mark, i) =>
-      bare(
-        ids[i] as string,
-        foundBy(mark, () => values[next++] as Buffer),
-        compared,
-      ),
-    );
+  const moment = { now: Number(clock[0]) * 1000 + Math.floor(Number(clock[1]) / 1000), fence };
+  const values = parts.length === 1 ? (parts[0] as (Buffer | null)[]) : parts.flat();
+  const held = expiries.map((expiry, i) =>
+    tell({ bytes: values[i * 2] ?? null, companion: values[i * 2 + 1] ?? null, expiry: Number(expiry) }, moment),
+  );
   return { fence, held };
 }
 
-function foundBy(mark: string, value: () => Buffer): Found {
-  if (mark === "c") return { kind: "companion" };
-  if (mark === "n") return { kind: "nothing" };
-  if (mark === "t") return { kind: "another type" };
-  return {
-    kind: "value",
-    bytes: value(),
-    expiresAt: mark.length > 1 ? Number(mark.slice(1)) : null,
-  };
-}
-
-function bareRecord(_id: string, found: Found, compared: boolean): HeldRecord | null {
-  switch (found.kind) {
-    case "value":
-      return {
-        kind: "value",
-        stamp: 0,
-        bytes: found.bytes,
-        expiresAt: found.expiresAt,
-        operations: [],
-        bypass: true,
-        compared,
-      };
-    case "nothing":
-      return { kind: "absent" };
-    case "another type":
-      return { kind: "unreadable", reason: OTHER_TYPE };
-    default:
-      return null;
+/** What the exact script says of a record that it adopts nothing of. */
+function heldRecord(found: Found, moment: Moment): HeldRecord {
+  const { bytes, expiry } = found;
+  if (expiry === OF_ANOTHER_TYPE) return { kind: "unreadable", reason: OTHER_TYPE };
+  const expiresAt = expiry < 0 ? null : expiry;
+  const whole = moment.fence?.complete ?? false;
+  if (!found.companion) {
+    if (!bytes) return { kind: "absent" };
+    return { kind: "value", stamp: 0, bytes, expiresAt, operations: [], bypass: true, compared: whole };
   }
+  const {
+    stamp,
+    term,
+    operations,
+    digest,
+    expiresAt: until,
+  } = parseRecordCompanion(found.companion.toString("latin1"));
+  const common = { stamp, operations, compared: whole || term === moment.fence?.term };
+  if (bytes) {
+    const bypass = !isSameMoment(until, expiresAt) || digest !== digestOf(bytes);
+    return { kind: "value", ...common, bytes, expiresAt, bypass };
+  }
+  if (digest === null) return { kind: "tombstone", ...common, bytes: null, expiresAt: null };
+  if (until !== null && until <= moment.now) return { kind: "expired", ...common, bytes: null, expiresAt: until };
+  return { kind: "vanished", ...common, bytes: null, expiresAt: null };
 }
 
-/** What isn't a counter the exact look says. */
-function bareCounter(_id: string, found: Found, compared: boolean): HeldCounter | null {
-  if (found.kind === "nothing") return { kind: "absent", compared };
-  if (found.kind !== "value") return null;
-  const text = found.bytes.toString("latin1");
+/** The same where what bypass writers changed of the library's own is to be adopted, which the exact script does. */
+function recordAsItIs(found: Found, moment: Moment): HeldRecord | null {
+  const held = heldRecord(found, moment);
+  const isChanged = held.kind === "vanished" || (held.kind === "value" && held.bypass && found.companion);
+  return isChanged ? null : held;
+}
+
+/** Only of what the library never wrote. What isn't a counter the exact look says. */
+function bareCounter({ bytes, expiry, companion }: Found, { fence }: Moment): HeldCounter | null {
+  if (companion || expiry === OF_ANOTHER_TYPE) return null;
+  const compared = fence?.complete ?? false;
+  if (!bytes) return { kind: "absent", compared };
+  const text = bytes.toString("latin1");
   const sum = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(sum)) return null;
-  const { expiresAt } = found;
   return {
     kind: "value",
     generation: 0,
     redisPart: sum,
     postgresPart: 0,
     stamp: 0,
-    expiresAt,
+    expiresAt: expiry === FOR_EVER ? null : expiry,
     operations: [],
     bypass: true,
     compared,
   };
+}
+
+/** To a millisecond, which a server before 7 can't tell. */
+function isSameMoment(a: number | null, b: number | null): boolean {
+  return a === null || b === null ? a === b : Math.abs(a - b) <= 1;
 }
 
 function isSame(a: Fence | null, b: Fence | null): boolean {

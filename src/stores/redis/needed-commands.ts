@@ -41,7 +41,8 @@ const USED: readonly string[] = [
 
 /** Allowed besides, and done without where a server refuses them. */
 const WELCOME = ["select", "ping", "client|setname", "config|get", "acl|whoami"];
-/** The same, where a server knows it. */
+/** The same, where a server knows them. */
+const SINCE_6_2 = ["zmscore"];
 const SINCE_7 = ["pexpiretime"];
 
 const NEEDED_COMMANDS = USED.map((call) => (call.split(" ")[0] as string).toLowerCase());
@@ -65,10 +66,10 @@ export interface LeastAcls {
 /** `patterns`: of the keys that the library writes. `version`: the server's, if it is known. */
 export function leastAcls(patterns: readonly string[], version = ""): LeastAcls {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  const since7 = major >= 7 ? SINCE_7 : [];
+  const later = [...(major > 6 || (major === 6 && minor >= 2) ? SINCE_6_2 : []), ...(major >= 7 ? SINCE_7 : [])];
   const noTouch = major > 7 || (major === 7 && minor >= 2) ? ["client|no-touch"] : [];
   const own = patterns.map((pattern) => `~${pattern}`);
-  const application = [...NEEDED_COMMANDS, "multi", "exec", ...WELCOME, ...since7];
+  const application = [...NEEDED_COMMANDS, "multi", "exec", ...WELCOME, ...later];
   const operator = [...application, ...LOOKING, ...LOOKING_AROUND, ...noTouch];
   return {
     application: acl("dual-write", own, application),

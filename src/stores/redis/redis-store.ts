@@ -115,9 +115,6 @@ export class RedisStore implements RedisSide {
   forgetOverflow(collection: Collection, mark: string): Promise<boolean> {
     return control.forgetOverflow(this.#context, collection, mark);
   }
-  clearOverflow(collection: Collection): Promise<void> {
-    return control.clearOverflow(this.#context, collection);
-  }
 
   readFence(): Promise<Fence | null> {
     return control.readFence(this.#context);
@@ -209,6 +206,10 @@ export class RedisStore implements RedisSide {
   /** The raw connection, for the migration's own reading. */
   get connection(): RedisConnection {
     return this.#context.connection;
+  }
+  /** The same server and database, on a connection of its own. Whoever asks closes it. */
+  beside(): Promise<RedisStore> {
+    return RedisStore.connect({ redis: this.connection.beside() });
   }
   close(): Promise<void> {
     return this.#context.connection.close();

@@ -68,4 +68,33 @@ export const COUNTER_BUGS: readonly PlantedBug[] = [
       "    suspects[ARGV[a + 2]] = nil\n",
     ),
   ),
+  bug(
+    "refill of one counter of a call brings what a handover dropped of another",
+    test("test/engine/counters.test.ts", "not for what the handover dropped of the others"),
+    change(
+      "src/engine/counters.ts",
+      "refillCounters(context, collection, lacking, operation, incomplete)",
+      "refillCounters(context, collection, ids, operation, incomplete)",
+    ),
+  ),
+  bug(
+    "mirror believes a bypass writer's word on a counter's expiry (Redis)",
+    test(REDIS, "that let a counter live on is overwritten by the very state"),
+    change(APPLY_LUA, "(h.sum ~= sum or not same_moment(h.expires, expires))", "h.sum ~= sum"),
+  ),
+  bug(
+    "counter that a bypass writer deleted lives for ever once it is counted (Postgres)",
+    test(POSTGRES, "where a bypass writer's delete was taken over before"),
+    change("src/stores/postgres/statements/add-to-counters.ts", "AND (${counts} OR", "AND (true OR"),
+  ),
+  bug(
+    "counter that lost against a newer state leaves it its operations (Redis)",
+    test(REDIS, "of a snapshot yields whole to a newer state that doesn't descend from it"),
+    change(APPLY_LUA, "ops = later and m.ops or both }", "ops = both }"),
+  ),
+  bug(
+    "counter that expired isn't told to a Redis that lost its memory",
+    test("test/strategy/refill.test.ts", "is told what expired too"),
+    change("src/engine/refetch.ts", 'from === "postgres" ? (held.last ?? null) : null', "null as never"),
+  ),
 ];

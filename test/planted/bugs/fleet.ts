@@ -29,7 +29,7 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     schedules,
     change(
       "src/engine/drain.ts",
-      "if (await refuse({ collection, id: entry.id, reason })) kept.push(entry);",
+      "if (await refuse({ collection, id: entry.id, reason, value })) kept.push(entry);",
       "kept.push(entry);",
     ),
   ),
@@ -132,5 +132,10 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     "verify doesn't ask the repair logs",
     test("test/migration/second-look.test.ts", "a write whose repair-log entry waits is explained"),
     change("src/migration/verify/second-look.ts", ' || logged === "all" || logged.has(id)', ""),
+  ),
+  bug(
+    "verify calls what moved between its two looks clean",
+    test("test/migration/second-look.test.ts", "what differs in another way by the second look"),
+    change("src/migration/verify/second-look.ts", "const LOOKS = 4;", "const LOOKS = 2;"),
   ),
 ];

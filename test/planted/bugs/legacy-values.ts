@@ -44,6 +44,11 @@ export const LEGACY_VALUE_BUGS: readonly PlantedBug[] = [
     ),
   ),
   bug(
+    "bypass writer's change passed over where many are looked at (Redis)",
+    test("test/stores/look-at-many.test.ts", "records that the library wrote"),
+    change("src/stores/redis/look-at-many.ts", " || digest !== digestOf(bytes);", ";"),
+  ),
+  bug(
     "companion dies with its value (Redis)",
     test(REDIS, "makes a miss of the record that still knows its stamp and operations"),
     change(PRELUDE_LUA, "set_until(key, raw, c.expires and c.expires + RETENTION)", "set_until(key, raw, c.expires)"),

@@ -66,7 +66,7 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
     change(
       WRITE_SQL,
       "WHERE NOT i.suspect${",
-      "WHERE NOT i.suspect AND (i.original IS NOT NULL OR EXISTS (SELECT FROM ${table} d WHERE d.${id.name} = i.id::${id.type}))${",
+      "WHERE NOT i.suspect AND (i.length IS NOT NULL OR EXISTS (SELECT FROM ${table} d WHERE d.${id.name} = i.id::${id.type}))${",
     ),
   ),
   bug(
@@ -173,5 +173,23 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
     "mirror takes states of an earlier term (in memory)",
     directed("late message of a lost reign"),
     change("test/memory/memory-store.ts", "if (!fence || term < fence.term)", "if (!fence)"),
+  ),
+  bug(
+    "lookup doesn't look through the other store where a fallback answered for an incomplete one",
+    test("test/engine/lookups.test.ts", "looks through both stores where the authority isn't whole"),
+    change(
+      "src/engine/index-lookup.ts",
+      "const isWhole = !isFallback && reply.fence?.complete;",
+      "const isWhole = reply.fence?.complete;",
+    ),
+  ),
+  bug(
+    "record is set aside as it stands later, not as it was refused",
+    test("test/engine/drain.test.ts", "is handed on as it was refused"),
+    change(
+      "src/engine/drain.ts",
+      "reason: result.reason, value: refusedValue(held) }",
+      "reason: result.reason, value: null }",
+    ),
   ),
 ];

@@ -57,7 +57,8 @@ describe("a repair log", () => {
     await put(stores[0], ids(0, 50));
     const { store } = fixture();
     await store.clearLog(peopleRecords, await store.readLog(peopleRecords, 100));
-    await store.clearOverflow(peopleRecords);
+    await store.takeOverflow(peopleRecords, "copy");
+    await store.settleOverflow(peopleRecords, "copy");
     await waitFor(
       async () => {
         await put(stores[0], ["again"]);

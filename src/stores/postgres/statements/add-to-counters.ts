@@ -65,6 +65,8 @@ function addToCountersSql(
   const live = counterLiveSql(layout, "t", "(SELECT g.moment FROM gate g)");
   const stamp = `(greatest(excluded.${sync.syncStamp}, t.${sync.syncStamp} + 1, t.${sync.syncGeneration} + 1) | 1)`;
   const sum = `(CASE WHEN ${live} THEN t.${sync.syncRedisPart} + t.${sync.syncPostgresPart} ELSE 0 END + excluded.${sync.syncPostgresPart})`;
+  // What counts nothing, since a bypass writer deleted it, begins its time with the first increment.
+  const counts = `t.${sync.syncRedisPart} + t.${sync.syncPostgresPart} > 0`;
   const kept = COUNTER_OPERATIONS - 1;
   const names = [
     ...columns.map(({ name }) => name),
@@ -91,7 +93,7 @@ function addToCountersSql(
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, `excluded.${sync.syncPostgresPart}`, sum)},`).join(" ")}
       ${sync.syncStamp} = ${stamp},
-      ${sync.syncExpiresAt} = CASE WHEN ${live} AND NOT ($7::boolean[])[${place}] THEN t.${sync.syncExpiresAt} ELSE excluded.${sync.syncExpiresAt} END,
+      ${sync.syncExpiresAt} = CASE WHEN ${live} AND NOT ($7::boolean[])[${place}] AND (${counts} OR excluded.${sync.syncExpiresAt} IS NULL) THEN t.${sync.syncExpiresAt} ELSE excluded.${sync.syncExpiresAt} END,
       ${sync.syncOperations} = t.${sync.syncOperations}[greatest(1, cardinality(t.${sync.syncOperations}) - ${kept - 1}):] || excluded.${sync.syncOperations},
       ${sync.syncGeneration} = CASE WHEN ${live} THEN t.${sync.syncGeneration} ELSE ${stamp} END,
       ${sync.syncRedisPart} = CASE WHEN ${live} THEN t.${sync.syncRedisPart} ELSE 0 END,

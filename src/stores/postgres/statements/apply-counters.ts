@@ -5,7 +5,7 @@ import { numberArray, textArray } from "../sql-text.js";
 import { statement, type TableLayout } from "../table-layout.js";
 import { sumColumn } from "./add-to-counters.js";
 import type { CounterCells } from "./counter-cells.js";
-import { fewSql, GATE_COLUMNS, gateSql } from "./gate.js";
+import { fewSql, gateSql, mirrorAnswerSql } from "./gate.js";
 import { toTimestamp } from "./moments.js";
 import { transpose } from "./typed-columns.js";
 
@@ -30,7 +30,7 @@ export function applyCountersStatement(
     numberArray(states.map(({ state }) => state.postgresPart)),
     numberArray(states.map(({ state }) => state.stamp)),
     numberArray(states.map(({ state }) => state.expiresAt)),
-    textArray(states.map(({ state }) => textArray(state.operations))),
+    textArray(states.map(({ state }) => state.operations.join())),
     ...transpose(present, rows),
   ]);
 }
@@ -38,7 +38,7 @@ export function applyCountersStatement(
 /**
  * Promises, for each state: nothing unless the fence admits it; the greater generation whole, else the greater of each part, the
  * later state's expiry and both states' operations; no write where that changes nothing. It merges with the newest row, locked,
- * so no part of concurrent states is lost. Answers with the columns `APPLIED` of apply-records.ts.
+ * so no part of concurrent states is lost.
  */
 function applyCountersSql(
   layout: TableLayout,
@@ -76,7 +76,7 @@ function applyCountersSql(
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
-      i.generation, i.redis_part, i.postgres_part, i.stamp, ${toTimestamp("i.expires")}, i.operations::text[]
+      i.generation, i.redis_part, i.postgres_part, i.stamp, ${toTimestamp("i.expires")}, string_to_array(i.operations, ',')
     FROM input i ORDER BY i.id COLLATE "C"
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, incomingSum, sum)},`).join(" ")}
@@ -92,6 +92,5 @@ function applyCountersSql(
       OR NOT excluded.${sync.syncOperations} <@ t.${sync.syncOperations} AND ${operations("excluded", "t")} <> t.${sync.syncOperations})
     RETURNING t.${id.name} AS key
   )
-  SELECT ${GATE_COLUMNS}, i.n, w.key IS NOT NULL
-  FROM gate g LEFT JOIN (input i LEFT JOIN written w ON w.key = i.id::${id.type}) ON true`;
+  ${mirrorAnswerSql(id.type)}`;
 }

@@ -1,20 +1,18 @@
 /** The mirror's step for records: what is newer is taken, in one statement. */
 import type { RecordState } from "../../state.js";
 import type { PostgresConnection, Row } from "../connection.js";
-import { hexArray, numberArray, textArray } from "../sql-text.js";
+import { numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
-import { fewSql, GATE_COLUMNS, gateSql } from "./gate.js";
+import { fewSql, gateSql, mirrorAnswerSql } from "./gate.js";
 import { toTimestamp } from "./moments.js";
 import { presentColumns, transpose } from "./typed-columns.js";
+import { valueParameters, valueSql } from "./values.js";
 
 export interface PreparedState {
   readonly id: string;
   readonly state: RecordState;
   readonly cells: readonly Cell[];
 }
-
-/** Columns of the answer after admitted and the fence. A row for each state of an admitted statement. */
-export const APPLIED = { place: 5, applied: 6 } as const;
 
 /** All states leave the same columns to the database. */
 export function applyRecordsStatement(
@@ -32,9 +30,10 @@ export function applyRecordsStatement(
     collection,
     textArray(states.map(({ id }) => id)),
     numberArray(states.map(({ state }) => state.stamp)),
-    hexArray(states.map(({ state }) => state.bytes)),
     numberArray(states.map(({ state }) => (state.bytes === null ? null : state.expiresAt))),
-    textArray(states.map(({ state }) => textArray(state.operations))),
+    // Ids have no commas, as the companions' form needs it.
+    textArray(states.map(({ state }) => state.operations.join())),
+    ...valueParameters(states.map(({ state }) => state.bytes)),
     ...transpose(
       present,
       states.map(({ cells }) => cells),
@@ -59,18 +58,17 @@ function applyRecordsSql(layout: TableLayout, present: readonly number[], few: s
   ];
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
   input AS MATERIALIZED (
-    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")})
-      WITH ORDINALITY${few}) i(id, stamp, original, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
+    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::int[], $8::int[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
+      WITH ORDINALITY${few}) i(id, stamp, expires, operations, start, length${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
-      i.stamp, ${toTimestamp("i.expires")}, i.operations::text[], decode(i.original, 'hex')
+      i.stamp, ${toTimestamp("i.expires")}, string_to_array(i.operations, ','), ${valueSql("$9", "i")}
     FROM input i ORDER BY i.id COLLATE "C"
     ON CONFLICT (${id.name}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(", ")}
     WHERE excluded.${sync.syncStamp} > t.${sync.syncStamp}
     RETURNING t.${id.name} AS key
   )
-  SELECT ${GATE_COLUMNS}, i.n, w.key IS NOT NULL
-  FROM gate g LEFT JOIN (input i LEFT JOIN written w ON w.key = i.id::${id.type}) ON true`;
+  ${mirrorAnswerSql(id.type)}`;
 }

@@ -13,7 +13,7 @@ export interface CounterCells {
 
 /**
  * The sum that an update leads to is known in SQL only. So each counter is also projected at 0 and at 1: a column that shows
- * exactly these shows the sum, and the statement computes it.
+ * exactly these shows the sum, and the statement computes it. What shows the sum of one counter isn't asked of the others.
  *
  * A call's increments happen together or not at all, so all rows share one statement: a column that only some rows leave to the
  * database is null in those.
@@ -28,9 +28,11 @@ export function counterCells(
   const places = layout.columns.map((_, place) => place);
   const present = places.filter((place) => rows.some((row) => row[place] !== undefined));
   const sums = new Set<number>();
-  for (const { id } of counters) {
+  for (const [n, { id, sum }] of counters.entries()) {
+    const maybe = present.filter((place) => !sums.has(place) && rows[n]?.[place] === String(sum));
+    if (maybe.length === 0) continue;
     const [zero, one] = [cells(id, 0), cells(id, 1)];
-    for (const place of present) if (zero[place] === "0" && one[place] === "1") sums.add(place);
+    for (const place of maybe) if (zero[place] === "0" && one[place] === "1") sums.add(place);
   }
   return { present, sums: [...sums].sort((a, b) => a - b), rows };
 }

@@ -29,6 +29,16 @@ export function wholeSql(fence: string, collection: string): string {
 /** The first columns of each statement that answers with the fence. */
 export const GATE_COLUMNS = "g.admitted, g.term, g.role, g.whole, g.redis_given_up";
 
+/**
+ * What a mirror's statement answers: one row of the gate's columns and, as {@link LEFT_ALONE}, the places of the `input` rows that
+ * aren't among the `written`, null for none.
+ */
+export function mirrorAnswerSql(idType: string): string {
+  return `SELECT ${GATE_COLUMNS}, CASE WHEN (SELECT count(*) FROM written) < (SELECT count(*) FROM input) THEN
+    (SELECT json_agg(i.n) FROM input i WHERE NOT EXISTS (SELECT FROM written w WHERE w.key = i.id::${idType})) END
+  FROM gate g`;
+}
+
 /** Their number without `admitted`. */
 export const FENCE_COLUMNS = 4;
 

@@ -2,9 +2,10 @@
 import type { PostgresConnection, Row } from "../connection.js";
 import { numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
-import { GATE_COLUMNS, gateSql } from "./gate.js";
+import { gateSql, mirrorAnswerSql } from "./gate.js";
 import { toTimestamp } from "./moments.js";
 import { presentColumns, transpose } from "./typed-columns.js";
+import { valueParameters, valueSql } from "./values.js";
 
 export interface BareRow {
   readonly id: string;
@@ -15,9 +16,6 @@ export interface BareRow {
   /** A counter's sum; null for a record. */
   readonly sum: number | null;
 }
-
-/** The answer's one column after admitted and the fence: the places of the rows that found one there, null for none. */
-export const FOUND = 5;
 
 /** All rows leave the same columns to the database, and are of one collection. `operations`: those of each row. */
 export function insertBareStatement(
@@ -37,28 +35,14 @@ export function insertBareStatement(
     textArray(operations),
     textArray(rows.map(({ id }) => id)),
     numberArray(rows.map(({ expiresAt }) => expiresAt)),
-    ...(kind === "records" ? valuesOf(rows) : [numberArray(rows.map(({ sum }) => sum))]),
+    ...(kind === "records"
+      ? valueParameters(rows.map(({ bytes }) => bytes))
+      : [numberArray(rows.map(({ sum }) => sum))]),
     ...transpose(
       present,
       rows.map(({ cells }) => cells),
     ),
   ]);
-}
-
-/** One long value and where each begins and how long it is: read once, not as an element of an array each. */
-function valuesOf(rows: readonly BareRow[]): string[] {
-  const values = rows.map(({ bytes }) => bytes ?? Buffer.alloc(0));
-  let from = 1;
-  const starts = values.map(({ length }) => {
-    const start = from;
-    from += length;
-    return start;
-  });
-  return [
-    numberArray(starts),
-    numberArray(values.map(({ length }) => length)),
-    Buffer.concat(values).toString("base64"),
-  ];
 }
 
 /**
@@ -76,7 +60,7 @@ function insertBareSql(layout: TableLayout, kind: "records" | "counters", presen
   const cells = columns.map((_, n) => `$${own.after + n}::text[]`);
   const names = ["id", "expires", ...own.names, ...columns.map((_, n) => `c${n}`), "n"];
   const content = isRecord
-    ? { name: sync.syncOriginal, value: "substring((SELECT decode($8::text, 'base64')) FROM i.start FOR i.length)" }
+    ? { name: sync.syncOriginal, value: valueSql("$8", "i") }
     : { name: sync.syncRedisPart, value: "i.sum" };
   const target = [
     id.name,
@@ -97,7 +81,5 @@ function insertBareSql(layout: TableLayout, kind: "records" | "counters", presen
     ON CONFLICT (${id.name}) DO NOTHING
     RETURNING ${id.name} AS key
   )
-  SELECT ${GATE_COLUMNS}, CASE WHEN (SELECT count(*) FROM written) < (SELECT count(*) FROM input) THEN
-    (SELECT json_agg(i.n) FROM input i WHERE NOT EXISTS (SELECT FROM written w WHERE w.key = i.id::${id.type})) END
-  FROM gate g`;
+  ${mirrorAnswerSql(id.type)}`;
 }

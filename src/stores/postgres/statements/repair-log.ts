@@ -49,13 +49,6 @@ export async function logStatus(connection: PostgresConnection, collection: stri
   return { entries: Number(entries), lagMs: Number(lagMs ?? 0), overflowed: overflowed === true };
 }
 
-/** A write that finds the log full from now on marks it again. */
-export async function clearOverflow(connection: PostgresConnection, collection: string): Promise<void> {
-  await connection.run("DELETE FROM dual_write_log_overflow WHERE split_part(collection, ':', 1) = $1::text", [
-    collection,
-  ]);
-}
-
 /**
  * The mark, and what an earlier copy didn't come to the end of, becomes `collection:token`, so that the next write that is left out
  * makes a mark of its own. Waits for the writes in flight, as a change of the fence does: one that found the mark standing has left

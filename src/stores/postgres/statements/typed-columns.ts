@@ -17,7 +17,7 @@ export function transpose(present: readonly number[], rows: readonly (readonly C
 export function groupByColumns<T extends { readonly cells: readonly Cell[] }>(rows: readonly T[]): T[][] {
   const groups = new Map<string, T[]>();
   for (const row of rows) {
-    const key = presentColumns(row.cells).join();
+    const key = row.cells.includes(undefined) ? presentColumns(row.cells).join() : "";
     const group = groups.get(key);
     if (group) group.push(row);
     else groups.set(key, [row]);

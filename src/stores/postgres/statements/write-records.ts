@@ -8,13 +8,14 @@ import { fewSql, GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
 import { toMilliseconds, toTimestamp } from "./moments.js";
 import { liveSql } from "./record-row.js";
 import { presentColumns, transpose } from "./typed-columns.js";
+import { valueParameters, valueSql } from "./values.js";
 
 export interface PreparedWrite {
   readonly write: RecordWrite;
   readonly cells: readonly Cell[];
 }
 
-/** Columns of the answer after admitted and the fence. A row for each write of an admitted statement. */
+/** Columns of the answer after admitted and the fence. A row for each write of an admitted statement; ids separated by commas. */
 export const WRITTEN = { place: 5, suspect: 6, stamp: 7, expiresAt: 8, operations: 9 } as const;
 
 /** What a statement needs beyond the plain case; each form is prepared by itself. */
@@ -28,6 +29,9 @@ interface Form {
   /** As {@link fewSql} gives it. */
   readonly few: string;
 }
+
+/** The number of the first cells' parameter. */
+const FIRST_CELL = 10;
 
 /** All writes leave the same columns to the database. */
 export function writeRecordsStatement(
@@ -53,7 +57,7 @@ export function writeRecordsStatement(
     collection,
     textArray(all.map(({ id }) => id)),
     textArray(all.map(({ operationId }) => operationId)),
-    hexArray(all.map(({ bytes }) => bytes)),
+    ...valueParameters(all.map(({ bytes }) => bytes)),
     numberArray(all.map(({ bytes, expiresAt }) => (bytes === null || expiresAt === "keep" ? null : expiresAt))),
     booleanArray(all.map(({ compared }) => compared === true)),
     ...transpose(
@@ -66,8 +70,8 @@ export function writeRecordsStatement(
       booleanArray(all.map(({ bytes, expiresAt }) => bytes !== null && expiresAt === "keep")),
       numberArray(all.map(({ expected }) => expected?.stamp ?? -1)),
       booleanArray(all.map(({ expected }) => expected !== undefined && expected.bytes !== null)),
-      // What was never stamped is known by its bytes only.
-      hexArray(all.map(({ expected }) => (expected?.stamp === 0 ? expected.bytes : null))),
+      // Where the stamp alone doesn't tell.
+      hexArray(all.map(({ expected }) => (expected?.stamp === 0 || expected?.bypass ? expected.bytes : null))),
     );
   }
   if (form.isBounded) parameters.push(room);
@@ -93,19 +97,19 @@ function writeRecordsSql(layout: TableLayout, present: readonly number[], form: 
   const { table, id, sync } = layout;
   const columns = present.map((index) => layout.columns[index] as TableLayout["columns"][number]);
   const kept = RECORD_OPERATIONS - 1;
-  const compare = form.compares ? comparison(layout, 8 + columns.length) : null;
-  const room = `$${8 + columns.length + (form.compares ? 4 : 0)}::int`;
+  const compare = form.compares ? comparison(layout, FIRST_CELL + columns.length) : null;
+  const room = `$${FIRST_CELL + columns.length + (form.compares ? 4 : 0)}::int`;
   const isSuspect = `(NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type}))`;
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
     SELECT i.*, ${form.isShared ? `bool_or(${isSuspect}) OVER (PARTITION BY i.operation)` : isSuspect} AS suspect
-    FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[]${columns.map((_, n) => `, $${8 + n}::text[]`).join("")}${compare?.inputs ?? ""})
-      WITH ORDINALITY${form.few}) i(id, operation, original, expires, compared${columns.map((_, n) => `, c${n}`).join("")}${compare?.names ?? ""}, n)
+    FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::int[], $6::int[], $8::bigint[], $9::boolean[]${columns.map((_, n) => `, $${FIRST_CELL + n}::text[]`).join("")}${compare?.inputs ?? ""})
+      WITH ORDINALITY${form.few}) i(id, operation, start, length, expires, compared${columns.map((_, n) => `, c${n}`).join("")}${compare?.names ?? ""}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...columns.map(({ name }) => name), sync.syncStamp, sync.syncExpiresAt, sync.syncOperations, sync.syncOriginal].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
-      g.base + 2 * (i.n - 1), ${toTimestamp("i.expires")}, ARRAY[i.operation], decode(i.original, 'hex')
+      g.base + 2 * (i.n - 1), ${toTimestamp("i.expires")}, ARRAY[i.operation], ${valueSql("$7", "i")}
     FROM gate g, input i
     WHERE NOT i.suspect${compare?.mayInsert ?? ""}
     ORDER BY i.id COLLATE "C"
@@ -120,7 +124,7 @@ function writeRecordsSql(layout: TableLayout, present: readonly number[], form: 
   ), done AS (
     SELECT i.n, i.id, w.* FROM input i JOIN written w ON w.key = i.id::${id.type}
   ), ${repairLogSql("done", "$2::text", form.isBounded ? room : null)}
-  SELECT ${GATE_COLUMNS}, i.n, i.suspect, d.stamp, ${toMilliseconds("d.expires")}, array_to_json(d.operations)
+  SELECT ${GATE_COLUMNS}, i.n, i.suspect, d.stamp, ${toMilliseconds("d.expires")}, array_to_string(d.operations, ',')
   FROM gate g LEFT JOIN (input i LEFT JOIN done d ON d.n = i.n) ON true`;
 }
 
@@ -139,6 +143,6 @@ function comparison(layout: TableLayout, first: number) {
     expiry: `CASE WHEN NOT ${at(keeps, "boolean")} THEN excluded.${sync.syncExpiresAt} WHEN ${live} THEN t.${sync.syncExpiresAt} END`,
     isExpected: ` AND (${at(stamp, "bigint")} = -1 OR (
         t.${sync.syncStamp} = ${at(stamp, "bigint")} AND ${live} = ${at(value, "boolean")}
-        AND (t.${sync.syncStamp} <> 0 OR NOT ${at(value, "boolean")} OR t.${sync.syncOriginal} = decode(${at(bytes, "text")}, 'hex'))))`,
+        AND (${at(bytes, "text")} IS NULL OR t.${sync.syncOriginal} = decode(${at(bytes, "text")}, 'hex'))))`,
   };
 }

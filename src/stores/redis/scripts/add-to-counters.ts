@@ -53,8 +53,10 @@ for i = 1, count do
     elseif fresh or h.fell or not h.companion then
       h.gen, h.pg = math.max(now_micros, (h.companion and h.companion.gen or 0) + 1), 0
     end
+    -- What counts nothing, since a bypass writer deleted it, begins its time with the first increment.
+    local begins = h.sum == 0
     h.sum = redis.call('INCRBY', key, by)
-    if ttl and (fresh or renew) then
+    if ttl and (begins or renew) then
       h.expires = now_ms + ttl
       redis.call('PEXPIREAT', key, text(h.expires))
     end

@@ -63,7 +63,8 @@ for i = 1, count do
     local overwrote = ((live and h.bypass) or h.kind == 'vanished') and not same_content
     -- Without a stamp only an authority that lost its memory needs a companion: it says that the record is compared.
     if stamp > 0 or authority then
-      local c = { stamp = stamp, term = fence.term, digest = '-', ops = join_operations(h.ops, ops, RECORD_OPS) }
+      -- Its own operations only: it needn't descend from what it replaces.
+      local c = { stamp = stamp, term = fence.term, digest = '-', ops = ops }
       if change == 'set' then
         c.expires = expires
         c.digest = redis.sha1hex(bytes)

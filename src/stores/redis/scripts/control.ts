@@ -1,4 +1,5 @@
 /** The small scripts: clearing repair-log entries, and the fence's transitions. */
+import { RETENTION_MS } from "../../state.js";
 import { PRELUDE } from "./prelude.js";
 
 /**
@@ -14,25 +15,39 @@ end
 
 /**
  * Removes entries whose stamp is not above the one given; a confirmed tombstone begins its retention.
- * KEYS: log, then the companions of those that may be tombstones. ARGV: number of entries, then for each: id, stamp, the place of its
- * companion among the keys (0: it is none).
+ * KEYS: log, then the companions of those that may be tombstones. ARGV: number of entries, their ids, their stamps, then for each
+ * companion the place of its entry.
  */
-export const CLEAR_LOG = `${PRELUDE}
-local gone = {}
-for i = 1, tonumber(ARGV[1]) do
-  local id, stamp, at = ARGV[i * 3 - 1], tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1])
-  local held = redis.call('ZSCORE', KEYS[1], id)
-  if held and tonumber(held) <= stamp then
-    gone[#gone + 1] = id
-    if at > 0 then
-      local digest = string.match(redis.call('GET', KEYS[at]) or '', '^%d+ %d+ %S+ (%S+) ')
-      if digest == '-' then redis.call('PEXPIRE', KEYS[at], RETENTION) end
+export const CLEAR_LOG = `
+local count = tonumber(ARGV[1])
+-- Lua passes no more than some thousands of arguments.
+local STEP = 1000
+-- ZMSCORE exists from Redis 6.2 on.
+local function stamps_of(from, to)
+  local held = redis.pcall('ZMSCORE', KEYS[1], unpack(ARGV, from + 1, to + 1))
+  if not held.err then return held end
+  held = {}
+  for i = from, to do held[i - from + 1] = redis.call('ZSCORE', KEYS[1], ARGV[i + 1]) end
+  return held
+end
+local is_gone = {}
+for from = 1, count, STEP do
+  local to = math.min(from + STEP - 1, count)
+  local stamps, gone = stamps_of(from, to), {}
+  for i = from, to do
+    local held, stamp = stamps[i - from + 1], tonumber(ARGV[count + i + 1])
+    if held and tonumber(held) <= stamp then
+      gone[#gone + 1] = ARGV[i + 1]
+      is_gone[i] = true
     end
   end
+  if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end
 end
--- Lua passes no more than some thousands of arguments.
-for i = 1, #gone, 1000 do
-  redis.call('ZREM', KEYS[1], unpack(gone, i, math.min(i + 999, #gone)))
+for k = 2, #KEYS do
+  if is_gone[tonumber(ARGV[count * 2 + k])] then
+    local digest = string.match(redis.call('GET', KEYS[k]) or '', '^%d+ %d+ %S+ (%S+) ')
+    if digest == '-' then redis.call('PEXPIRE', KEYS[k], ${RETENTION_MS}) end
+  end
 end
 return 1
 `;

@@ -4,9 +4,10 @@ import { PRELUDE } from "./prelude.js";
 export const COUNTER_PRELUDE = `${PRELUDE}
 local function parse_companion(raw)
   if not raw then return nil end
-  local gen, pg, last, term, stamp, expires, ops = string.match(raw, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+)$')
+  -- The ids, most of it, needn't be looked through.
+  local gen, pg, last, term, stamp, expires, at = string.match(raw, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) ()')
   return { gen = tonumber(gen), pg = tonumber(pg), last = tonumber(last), term = tonumber(term), stamp = tonumber(stamp),
-    expires = tonumber(expires), ops = ops }
+    expires = tonumber(expires), ops = string.sub(raw, at) }
 end
 
 local function write_companion(key, c)

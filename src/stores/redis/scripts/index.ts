@@ -18,7 +18,7 @@ import {
 import { INDEX_RECORDS } from "./index-records.js";
 import { INSPECT_COUNTERS } from "./inspect-counters.js";
 import { INSPECT_RECORDS } from "./inspect-records.js";
-import { LOOK_FOR_BARE } from "./look-for-bare.js";
+import { LOOK_AT_MANY } from "./look-at-many.js";
 import { WRITE_RECORDS } from "./write-records.js";
 
 const texts = {
@@ -28,7 +28,7 @@ const texts = {
   dwAddToCounters: ADD_TO_COUNTERS,
   dwApplyCounters: APPLY_COUNTERS,
   dwInspectCounters: INSPECT_COUNTERS,
-  dwLookForBare: LOOK_FOR_BARE,
+  dwLookAtMany: LOOK_AT_MANY,
   dwIndex: INDEX_RECORDS,
   dwClearLog: CLEAR_LOG,
   dwForgetOverflow: FORGET_OVERFLOW,

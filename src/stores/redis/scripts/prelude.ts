@@ -71,11 +71,38 @@ local function set_until(key, value, at)
   end
 end
 
+local function count_commas(list)
+  local count, at = 0, string.find(list, ',', 1, true)
+  while at do
+    count = count + 1
+    at = string.find(list, ',', at + 1, true)
+  end
+  return count
+end
+
+-- Where one list follows from the other, as it nearly always does: the two joined, without taking them apart. Else nil.
+local function continue_operations(held, added, limit)
+  local at = string.find(',' .. held .. ',', ',' .. string.match(added, '^[^,]+') .. ',', 1, true)
+  if at then
+    -- The end of the one is the beginning of the other, which is all that is kept.
+    local overlap = string.sub(held, at) .. ','
+    local follows = string.sub(added .. ',', 1, #overlap) == overlap
+    local commas = follows and count_commas(added) or limit
+    return (commas == limit - 1 or (at == 1 and commas < limit)) and added or nil
+  end
+  local commas = not string.find(added, ',', 1, true) and count_commas(held) or limit
+  if commas >= limit then return nil end
+  if commas == limit - 1 then held = string.sub(held, string.find(held, ',', 1, true) + 1) end
+  return held .. ',' .. added
+end
+
 -- Appends ids (comma-separated) and forgets the oldest beyond the limit.
 local function join_operations(held, added, limit)
   if held == '-' or held == '' then held = nil end
   if added == '-' or added == '' then added = nil end
   if not held and not added then return '-' end
+  local continued = held and added and continue_operations(held, added, limit)
+  if continued then return continued end
   local list, seen = {}, {}
   for id in string.gmatch((held or '') .. ',' .. (added or ''), '[^,]+') do
     if not seen[id] then seen[id] = true; list[#list + 1] = id end
@@ -104,8 +131,9 @@ end
 export const RECORD_PRELUDE = `${PRELUDE}
 local function parse_companion(raw)
   if not raw then return nil end
-  local stamp, term, expires, digest, ops = string.match(raw, '^(%d+) (%d+) (%S+) (%S+) (%S+)$')
-  return { stamp = tonumber(stamp), term = tonumber(term), expires = tonumber(expires), digest = digest, ops = ops }
+  -- The ids, most of it, needn't be looked through.
+  local stamp, term, expires, digest, at = string.match(raw, '^(%d+) (%d+) (%S+) (%S+) ()')
+  return { stamp = tonumber(stamp), term = tonumber(term), expires = tonumber(expires), digest = digest, ops = string.sub(raw, at) }
 end
 
 local function write_companion(key, c)

@@ -3,7 +3,7 @@
 /** @type {import("@stryker-mutator/api/core").PartialStrykerOptions} */
 export default {
   mutate: [
-    "src/engine/{authority-read,authority-wait,change-by-index,comparison,counters,drain,drainer,fallback,index-lookup,log-clearer,mirror}.ts",
+    "src/engine/{authority-read,authority-step,authority-wait,change-by-index,comparison,counters,drain,drainer,fallback,in-flight,index-lookup,log-clearer,mirror}.ts",
     "src/engine/{record-reader,record-writer,refetch,refusals,send-states,term-view}.ts",
     "src/strategy/{crossing,gate,handover,membership,recovery,refill,strategies}.ts",
     "src/stores/{guard,state,transient-errors}.ts",

@@ -27,7 +27,14 @@ export function bypass(world: World, truth: Truth, event: BypassEvent): void {
   if (event.kind === "bypass-expire" && world.redis.control.fence?.role === "closed") return;
   // What expires before it was looked at leaves no trace of having been.
   if (may === "new" && event.kind === "bypass-set" && event.ttlMs !== undefined) return;
-  if (may === "new" && event.kind === "bypass-count" && truth.counter(event.id).current.expiresAt !== null) return;
+  // What has to be added to a count that ends may come too late for that.
+  if (
+    may === "new" &&
+    !truth.loss &&
+    event.kind === "bypass-count" &&
+    truth.counter(event.id).current.expiresAt !== null
+  )
+    return;
   world.effect("bypass", `${event.kind} ${event.op} on ${event.id}`, () => {
     world.cover(event.kind);
     const key = (event.kind.endsWith("count") ? counters : records).redisKey(event.id);

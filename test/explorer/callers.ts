@@ -8,14 +8,15 @@ import {
   OutcomeUnknownError,
   ValidationError,
 } from "../../src/errors.js";
-import { type Answer, checkAnswer } from "./answers.js";
+import type { Answer } from "./answers.js";
 import type { Lineage } from "./collections.js";
+import { brief } from "./explorer-stores.js";
 import type { FleetOperator } from "./fleet-operator.js";
 import { inTime } from "./in-time.js";
+import type { Attempt, Judge } from "./judge.js";
 import type { PlannedEvent } from "./plan.js";
-import { DEADLINES, type SimulatedProcess } from "./simulated-process.js";
-import type { Truth } from "./truth.js";
-import type { World } from "./world.js";
+import type { Scene } from "./scene.js";
+import type { SimulatedProcess } from "./simulated-process.js";
 
 export type Write = Extract<PlannedEvent, { op: string; process: number }>;
 /** How many of those who were answered ask once more, as a job does that is run twice. */
@@ -25,56 +26,58 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 export class Callers {
   constructor(
-    readonly world: World,
-    readonly truth: Truth,
+    readonly scene: Scene,
+    readonly judge: Judge,
     readonly fleet: FleetOperator,
   ) {}
 
   async write(event: Write): Promise<void> {
     await this.#untilAnswered(event, false);
-    if (event.kind === "cancelled-put" || this.world.draw("again", event.op) > AGAIN) return;
-    await pause(Math.floor(this.world.draw("again after", event.op) * 1500));
-    this.world.cover("asked-again");
+    if (event.kind === "cancelled-put" || this.scene.draw("again", event.op) > AGAIN) return;
+    await pause(Math.floor(this.scene.draw("again after", event.op) * 1500));
+    this.scene.cover("asked-again");
     await this.#untilAnswered(event, true);
   }
 
   async #untilAnswered(event: Write, again: boolean): Promise<void> {
-    const { operations } = this.truth;
-    for (let attempt = 0; attempt < 4; attempt++) {
-      const { process, untilCrash } = await this.fleet.untilServing(event.process + attempt);
-      operations.begin(event.op, event.kind, again);
-      this.world.note(
+    const limit = this.scene.deadlines.write + this.scene.deadlines.mirror;
+    for (let tries = 0; tries < 4; tries++) {
+      const { process, untilCrash } = await this.fleet.untilServing(event.process + tries);
+      const attempt = this.judge.asks(process, event, { again, first: !again && tries === 0 });
+      this.scene.note(
         `${process.name}`,
-        () => `asks ${event.kind} ${event.op} ${again || attempt > 0 ? "again" : ""} on ${subject(event)}`,
+        () => `asks ${event.kind} ${event.op} ${again || tries > 0 ? "again" : ""} on ${subject(event)}`,
       );
       const begun = performance.now();
-      const start = this.world.sequence;
       try {
         const answer = await Promise.race([this.#ask(process, event), untilCrash]);
-        if (answer === "crashed") operations.unknown(event.op);
+        if (answer === "crashed") this.#unknown(attempt);
         else {
-          this.world.note(process.name, () => `answers ${event.op}: ${JSON.stringify(answer)}`);
-          if (answer !== "left") operations.acknowledged(event.op);
-          inTime(this.world, event.op, begun, DEADLINES.write + DEADLINES.mirror);
-          if (!again && attempt === 0) checkAnswer(this.truth, event, answer, start);
+          this.scene.note(process.name, () => `answers ${event.op}: ${brief(answer)}`);
+          inTime(this.scene, event.op, begun, limit);
+          attempt.answered(answer);
           return;
         }
       } catch (error) {
-        this.world.note(process.name, () => `fails ${event.op}: ${(error as Error).name}: ${(error as Error).message}`);
-        inTime(this.world, event.op, begun, DEADLINES.write + DEADLINES.mirror);
-        this.#judge(event, error);
+        this.scene.note(process.name, () => `fails ${event.op}: ${(error as Error).name}: ${(error as Error).message}`);
+        inTime(this.scene, event.op, begun, limit);
+        this.#failed(event, attempt, error);
         if (error instanceof ValidationError) return;
       }
       if (event.kind === "cancelled-put") return;
-      await pause(Math.floor(this.world.draw("retry", event.op) * 300));
+      await pause(Math.floor(this.scene.draw("retry", event.op) * 300));
     }
   }
 
-  #judge({ op, kind }: Write, error: unknown): void {
-    const { operations } = this.truth;
+  #unknown(attempt: Attempt): void {
+    this.scene.cover("unknown-outcome");
+    attempt.unknown();
+  }
+
+  #failed({ op, kind }: Write, attempt: Attempt, error: unknown): void {
     const isDisturbed = kind === "cancelled-put" || error instanceof ConflictError || error instanceof ValidationError;
-    if (this.world.quiet && !isDisturbed)
-      this.world.violate("a healthy fleet refuses nothing", `${op}: ${(error as Error).message}`);
+    if (this.scene.quiet && !isDisturbed)
+      this.scene.violate("a healthy fleet refuses nothing", `${op}: ${(error as Error).message}`);
     const denials: (new (...args: never[]) => Error)[] = [
       AuthorityUnavailableError,
       ConflictError,
@@ -82,11 +85,11 @@ export class Callers {
       FencedError,
     ];
     // Only what a constraint is against is refused for good.
-    if (this.world.poison.size > 0) denials.push(ValidationError);
-    if (error instanceof OutcomeUnknownError) operations.unknown(op);
-    else if (denials.some((one) => error instanceof one)) operations.denied(op, (error as Error).message);
+    if (this.scene.poison.size > 0) denials.push(ValidationError);
+    if (error instanceof OutcomeUnknownError) this.#unknown(attempt);
+    else if (denials.some((one) => error instanceof one)) attempt.denied((error as Error).message);
     else
-      this.world.violate(
+      this.scene.violate(
         "errors are the library's own",
         `${op}: ${error instanceof DualWriteError ? error.code : ""} ${(error as Error).stack}`,
       );
@@ -121,7 +124,7 @@ export class Callers {
       }
       case "cancelled-put": {
         const controller = new AbortController();
-        setTimeout(() => controller.abort(new Error("cancelled")), 1 + Math.floor(this.world.draw("cancel", op) * 60));
+        setTimeout(() => controller.abort(new Error("cancelled")), 1 + Math.floor(this.scene.draw("cancel", op) * 60));
         await process.records.put(id, value, { ...options, signal: controller.signal });
         return "put";
       }

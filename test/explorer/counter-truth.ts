@@ -1,7 +1,8 @@
 /** What is true of one counter, step by step. */
-import { type CounterState, mergeCounters, type StoreName } from "../../src/stores/state.js";
+import type { CounterState, StoreName } from "../../src/stores/state.js";
 import type { CounterAdd, CounterAddResult } from "../../src/stores/store.js";
 import { counters } from "./collections.js";
+import { type InRedis, type Survivor, sumOf, survivorOf } from "./counter-loss.js";
 import type { Operations } from "./operations-log.js";
 import type { World } from "./world.js";
 
@@ -19,8 +20,8 @@ export class CounterTruth {
   #sinceFirm = 0;
   /** Operations that are part of what the counter remembers. */
   #counted = new Set<string>();
-  /** Of these nobody can say whether they are remembered. */
-  #perhapsForgotten: ReadonlySet<string> = new Set();
+  /** What Redis alone has since a memory loss, until it is told what Postgres has. */
+  #beside: Survivor["beside"] = null;
   /** A handover left a bypass writer's counts behind in Redis, its mirror. */
   dropped = false;
 
@@ -44,14 +45,14 @@ export class CounterTruth {
   counted(store: StoreName, add: CounterAdd, result: CounterAddResult): void {
     if (result.kind === "repeated") {
       this.world.cover("repeated-operation");
-      if (!this.#counted.has(add.operationId) && !this.#perhapsForgotten.has(add.operationId))
+      if (!this.#counted.has(add.operationId))
         this.world.violate(
           "repeated means applied",
           `${add.operationId} on ${this.id} was called a repetition, but isn't counted`,
         );
     }
     if (result.kind !== "added") return;
-    if (this.#counted.has(add.operationId) && !this.#perhapsForgotten.has(add.operationId))
+    if (this.#counted.has(add.operationId))
       this.world.violate("applied twice", `${add.operationId} on ${this.id} is counted again by ${store}`);
     this.#counted.add(add.operationId);
     this.operations.effective(add.operationId);
@@ -79,45 +80,43 @@ export class CounterTruth {
     this.#push(sum, expiresAt, by, false);
   }
 
-  /** Redis lost its memory: what a counter that expires remembered isn't brought back once it expired. */
-  redisLostMemory(): void {
-    if (this.current.expiresAt !== null)
-      this.#perhapsForgotten = new Set([...this.#perhapsForgotten, ...this.#counted]);
-  }
-
   /** After a memory loss of the authority: what Postgres has and what stands, brought together. */
   afterLoss(kind: "some" | "all", row: CounterState | undefined): void {
     const redis = redisCounter(this.world, this.id);
-    const sum = lossSum(kind, redis, row);
-    const survivor = row && redis.known ? mergeCounters(redis.known, row) : (row ?? redis.known);
-    // What was counted since the last sum known is added whichever generation wins, so the ids of both stay.
-    const remembered = new Set([
-      ...(redis.sum === null ? [] : (redis.known?.operations ?? [])),
-      ...(survivor?.operations ?? []),
-    ]);
-    for (const op of this.#counted) if (!remembered.has(op)) this.operations.lose(op);
-    this.#counted = remembered;
+    const { sum, expiresAt, operations, beside } = survivorOf(kind, redis, row, (at) => this.world.redis.isPast(at));
+    for (const op of this.#counted) if (!operations.has(op)) this.operations.lose(op);
+    this.#counted = new Set(operations);
+    this.#beside = beside;
     if (sum !== this.current.sum) this.world.cover("loss-took-counts");
-    const expiresAt = redis.sum === null ? (survivor?.expiresAt ?? null) : redis.expiresAt;
     // What stands without a companion came after the loss, and nobody adopted it yet.
     if (redis.sum !== null && !redis.known) this.#push(row ? sumOf(row) : 0, row?.expiresAt ?? null, "loss", true);
     this.#push(sum, expiresAt, "loss", redis.sum === null || redis.known !== null);
   }
 
+  /** What Postgres holds was brought to the Redis that lost its memory: what was over by then counts nothing any more. */
+  refilled(state: CounterState): void {
+    if (this.#beside && this.world.redis.isPast(state.expiresAt))
+      this.#push(this.#beside.sum, this.#beside.expiresAt, "loss", false);
+    this.#beside = null;
+  }
+
   /** Postgres begins to reign: what it has must be what was true at the last adoption, or since. */
   handedOver(row: CounterState | undefined, loss: boolean): void {
-    const [sum, expiresAt] = row ? [sumOf(row), row.expiresAt] : [0, null];
     const { current, world } = this;
-    if (sum === current.sum && expiresAt === current.expiresAt) return;
-    const isOver = world.redis.isPast(current.expiresAt) || world.postgres.isPast(current.expiresAt);
+    const isOver = (at: number | null) => world.redis.isPast(at) || world.postgres.isPast(at);
+    const [sum, expiresAt] = row && !world.postgres.isPast(row.expiresAt) ? [sumOf(row), row.expiresAt] : [0, null];
+    // When nothing ends is no part of the truth.
+    const isIt = (event: TrueCount) => event.sum === sum && (sum === 0 || event.expiresAt === expiresAt);
+    if (isIt(current)) return;
     // What ended by one server's clock may have been left out, or told as it was.
-    if (isOver && (!row || world.postgres.isPast(expiresAt))) {
+    const mayBeIt = (event: TrueCount) => isIt(event) || (sum === 0 && isOver(event.expiresAt));
+    if (mayBeIt(current)) {
       this.#push(0, null, "expiry", true);
       return;
     }
     const allowed = this.events.slice(loss ? 0 : this.#sinceFirm);
-    if (!allowed.some((event) => event.sum === sum && event.expiresAt === expiresAt))
-      this.world.violate(
+    if (!allowed.some(mayBeIt))
+      world.violate(
         "a handover carries every count",
         `${this.id} stands at ${sum} until ${expiresAt} in Postgres; it should be one of ${allowed.map((event) => `${event.sum} until ${event.expiresAt}`)}`,
       );
@@ -129,13 +128,15 @@ export class CounterTruth {
 
   /**
    * Redis reigns again. What a handover had dropped was overwritten before, by Postgres's stamped state; where Postgres has none, it
-   * still stands there and is a bypass writer's truth.
+   * still stands there and is a bypass writer's truth. `whole`: Redis was told of all that Postgres has; one that lost its memory
+   * since will be told what it doesn't know of.
    */
-  returned(row: CounterState | undefined): void {
-    const { sum: stands, expiresAt } = redisCounter(this.world, this.id);
+  returned(row: CounterState | undefined, whole: boolean): void {
+    const { sum: stands, expiresAt, known } = redisCounter(this.world, this.id);
     const sum = stands ?? 0;
-    if (this.dropped && sum !== this.sumAt("redis")) {
-      if (row && row.stamp > 0)
+    const willBeTold = !whole && row && row.stamp > (known?.stamp ?? 0);
+    if (this.dropped && !willBeTold && sum !== this.sumAt("redis")) {
+      if (whole && row && row.stamp > 0)
         this.world.violate(
           "what a handover drops is overwritten",
           `${this.id} stands at ${sum} in Redis, which reigns again; Postgres had ${this.current.sum}`,
@@ -145,13 +146,9 @@ export class CounterTruth {
     this.dropped = false;
   }
 
-  /**
-   * While Postgres reigns, a repair takes over what stands in Redis for a counter that the library never counted; and an incomplete
-   * Postgres, before it counts, what a handover had dropped.
-   */
-  takenOver(row: CounterState | undefined, incomplete: boolean): void {
-    if (!row || !this.dropped || sumOf(row) === this.current.sum) return;
-    if (row.stamp > 0 && !(incomplete && this.events.some(({ sum }) => sum === sumOf(row)))) return;
+  /** While Postgres reigns, a repair takes over what stands in Redis for a counter that the library never counted. */
+  takenOver(row: CounterState | undefined): void {
+    if (!row || !this.dropped || row.stamp > 0 || sumOf(row) === this.current.sum) return;
     this.world.cover("dropped-taken-over");
     this.#push(sumOf(row), row.expiresAt, "repair", true);
   }
@@ -175,12 +172,8 @@ export class CounterTruth {
   }
 }
 
-export function sumOf(state: CounterState): number {
-  return state.redisPart + state.postgresPart;
-}
-
 /** What a Redis holds of a counter: the key's number, and the parts as the companion tells them. */
-export function redisCounter(world: World, id: string) {
+export function redisCounter(world: World, id: string): InRedis {
   const key = counters.redisKey(id);
   const entry = world.redis.get(key);
   const companion = world.redis.memory.counters.get(key);
@@ -194,24 +187,4 @@ export function redisCounter(world: World, id: string) {
   };
   const sum = entry ? Number(String(entry.value)) : null;
   return { sum, expiresAt: entry?.expiresAt ?? null, known: known ?? null };
-}
-
-function lossSum(
-  kind: "some" | "all",
-  { sum, known }: { sum: number | null; known: CounterState | null },
-  row: CounterState | undefined,
-): number {
-  const theirs = row ? sumOf(row) : 0;
-  if (sum === null && known && sumOf(known) > 0) {
-    // A bypass writer deleted it before the snapshot, unless the other store knows of something newer.
-    const newer = row && (row.generation > known.generation || row.stamp > known.stamp);
-    return newer ? sumOf(mergeCounters(known, row)) : 0;
-  }
-  if (sum === null) return theirs;
-  if (!known) {
-    if (kind === "all") return theirs + sum;
-    return row && row.generation > 0 ? theirs : Math.max(theirs, sum);
-  }
-  if (sum < sumOf(known)) return sum;
-  return (row ? sumOf(mergeCounters(known, row)) : sumOf(known)) + sum - sumOf(known);
 }

@@ -3,6 +3,7 @@ import { readMigrations } from "../../src/schema/migrate.js";
 import type { Collection, CounterCollection, RecordCollection } from "../../src/stores/collection.js";
 import type { MemoryClaim, PostgresSide, RedisSide } from "../../src/stores/sides.js";
 import type {
+  ApplyResult,
   CounterAdd,
   CounterAddResult,
   Fence,
@@ -51,6 +52,10 @@ export class ExplorerRedis extends MemoryRedis implements RedisSide {
   ): Promise<Fenced<CounterAddResult>> {
     this.#note = (result: Fenced<CounterAddResult>) => this.truth.counted("redis", term, adds, result);
     return super.addToCounters(collection, term, adds);
+  }
+  override applyCounters(...args: Parameters<MemoryRedis["applyCounters"]>): ReturnType<MemoryRedis["applyCounters"]> {
+    this.#note = ({ fenced }: Fenced<ApplyResult>) => this.truth.countersPutBack(args[2], fenced);
+    return super.applyCounters(...args);
   }
   override claimMemory(claim: MemoryClaim): Promise<Fence> {
     this.#note = () => this.truth.redisClaimed(claim);
@@ -104,6 +109,10 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
     this.#note = () => this.truth.countersApplied();
     return super.applyCounters(...args);
   }
+  override setComplete(collection: Collection | null, complete: boolean): Promise<void> {
+    this.#note = () => this.truth.completed();
+    return super.setComplete(collection, complete);
+  }
   override openFence(term: number): Promise<boolean> {
     this.#note = (opened: boolean) => opened && this.truth.opened("postgres", term);
     return super.openFence(term);
@@ -123,7 +132,12 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
 
   /** The control tables' rows are another statement on the same connection. */
   control<T>(name: string, effect: () => T): Promise<T> {
-    return super.perform(name, effect);
+    const { process, world } = this.link;
+    return super.perform(name, () => {
+      const result = effect();
+      world.note(process, () => `postgres.${name} → ${brief(result)}`);
+      return result;
+    });
   }
 }
 

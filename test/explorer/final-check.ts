@@ -1,6 +1,7 @@
 /** What must hold once faults have ended and everything is drained and refilled. */
 import { chainOf, counters, records } from "./collections.js";
-import { redisCounter, sumOf } from "./counter-truth.js";
+import { sumOf } from "./counter-loss.js";
+import { redisCounter } from "./counter-truth.js";
 import { redisRecord, sameBytes } from "./record-truth.js";
 import type { Truth } from "./truth.js";
 import type { World } from "./world.js";

@@ -1,12 +1,11 @@
 /** Starts, crashes and replaces processes, and leads the fleet from stage to stage one process after another. */
 import { StrategyError } from "../../src/errors.js";
 import type { StoreName } from "../../src/stores/state.js";
-import type { EvidenceTables } from "./evidence.js";
+import type { Ground } from "./ground.js";
 import { MigrationProcess } from "./migration-process.js";
 import { type Cut, type Plan, strategyOf } from "./plan.js";
+import type { Scene } from "./scene.js";
 import { type ProcessOptions, SimulatedProcess } from "./simulated-process.js";
-import type { Truth } from "./truth.js";
-import type { World } from "./world.js";
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -26,9 +25,8 @@ export class FleetOperator {
   #made = 0;
 
   constructor(
-    readonly world: World,
-    readonly truth: Truth,
-    readonly tables: EvidenceTables,
+    readonly scene: Scene,
+    readonly ground: Ground,
     plan: Plan,
   ) {
     this.stage = plan.stage;
@@ -69,24 +67,22 @@ export class FleetOperator {
   crash(place: number): void {
     const slot = this.#slots[place % this.#slots.length] as Slot;
     if (!slot.process || slot.process.state === "gone") return;
-    const { redis, postgres } = this.world;
-    this.world.cover("crash");
-    if (redis.control.fence?.role === "closed" || postgres.control.fence?.role === "closed")
-      this.world.cover("crash-between-close-and-open");
+    this.scene.cover("crash");
+    if (this.ground.isBetweenReigns) this.scene.cover("crash-between-close-and-open");
     slot.process.crash();
     slot.crashed();
-    this.#start(slot, 30 + Math.floor(this.world.draw("restart") * 800));
+    this.#start(slot, 30 + Math.floor(this.scene.draw("restart") * 800));
   }
 
   /** The process that is in that place now. */
   async cutOff(place: number, stores: readonly StoreName[], manner: Cut, ms: number): Promise<void> {
     const { process } = this.#slots[place % this.#slots.length] as Slot;
     if (!process || process.state === "gone") return;
-    this.world.note("fault", `${process.name} is ${manner} towards ${stores.join(" and ")} for ${ms} ms`);
-    process.setLinks(stores, manner);
+    this.scene.note("fault", `${process.name} is ${manner} towards ${stores.join(" and ")} for ${ms} ms`);
+    for (const store of stores) process.lines.set(store, manner);
     await pause(ms);
-    process.setLinks(stores, "up");
-    this.world.note("fault", `${process.name} reaches ${stores.join(" and ")} again`);
+    for (const store of stores) process.lines.set(store, "up");
+    this.scene.note("fault", `${process.name} reaches ${stores.join(" and ")} again`);
   }
 
   /** After the flips asked for before. */
@@ -95,16 +91,11 @@ export class FleetOperator {
     return this.#flipping;
   }
 
-  /** Redis was given up, and not taken back. */
-  get isGivenUp(): boolean {
-    return this.world.postgres.control.fence?.redisGivenUp ?? false;
-  }
-
   /** After the flips asked for before, if they led to the last stage. */
   giveUp(name: string): Promise<void> {
     this.#flipping = this.#flipping.then(async () => {
-      if (this.stage === 3 && !this.isGivenUp)
-        await new MigrationProcess(this.world, this.truth, this.tables, name).giveUp();
+      if (this.stage === 3 && !this.ground.isGivenUp)
+        await new MigrationProcess(this.scene, this.ground, name).giveUp();
     });
     return this.#flipping;
   }
@@ -119,7 +110,7 @@ export class FleetOperator {
     if (to < 3) await this.#takeBack();
     if (to === 0 && !(await this.#isRedisReigning())) return;
     this.stage = to;
-    this.world.note("operator", `flips to ${strategyOf(to)}`);
+    this.scene.note("operator", `flips to ${strategyOf(to)}`);
     for (const [place, slot] of this.#slots.entries()) {
       await slot.starting;
       slot.stage = to;
@@ -132,16 +123,16 @@ export class FleetOperator {
         if (ended !== "crashed") this.#start(slot);
       } else this.crash(place);
       await slot.starting;
-      await pause(Math.floor(this.world.draw("flip pause") * 150));
+      await pause(Math.floor(this.scene.draw("flip pause") * 150));
     }
-    this.world.cover(`flip-to-${to}`);
+    this.scene.cover(`flip-to-${to}`);
   }
 
   /** Asks again until the process has seen that Redis was taken back. */
   async #follow(process: SimulatedProcess, to: number): Promise<void> {
     while (process.state === "serving") {
       try {
-        return process.follow(strategyOf(to));
+        return await process.follow(strategyOf(to));
       } catch (error) {
         if (!(error instanceof StrategyError)) throw error;
         await pause(50);
@@ -151,16 +142,27 @@ export class FleetOperator {
 
   /** A process at the first stage may set Redis up alone: docs/guarantees.md says to go there once Redis is the authority again. */
   async #isRedisReigning(): Promise<boolean> {
-    for (let tries = 0; this.truth.authority !== "redis" && tries < 100; tries++) await pause(50);
-    return this.truth.authority === "redis";
+    for (let tries = 0; tries < 100; tries++) {
+      if ((await this.ground.standing()).authority === "redis") return true;
+      await pause(50);
+    }
+    return false;
   }
 
-  /** Before an earlier stage Redis has to be there again, from an emptied keyspace. */
-  async #takeBack(): Promise<void> {
-    while (this.isGivenUp) {
-      this.world.effect("operator", "empties Redis", () => this.world.redis.flush());
-      await new MigrationProcess(this.world, this.truth, this.tables, `taker-${++this.#made}`).takeBack();
-      if (this.isGivenUp) await pause(300);
+  /** Before an earlier stage Redis has to be there again, from an emptied keyspace. One that is at it does it for all. */
+  #takeBack(): Promise<void> {
+    this.#takingBack ??= this.#emptyAndTakeBack().finally(() => {
+      this.#takingBack = null;
+    });
+    return this.#takingBack;
+  }
+  #takingBack: Promise<void> | null = null;
+
+  async #emptyAndTakeBack(): Promise<void> {
+    while (this.ground.isGivenUp) {
+      await this.ground.emptyRedis();
+      await new MigrationProcess(this.scene, this.ground, `taker-${++this.#made}`).takeBack();
+      if (this.ground.isGivenUp) await pause(300);
     }
   }
 
@@ -175,24 +177,20 @@ export class FleetOperator {
     if (afterMs > 0) await pause(afterMs);
     for (;;) {
       const name = `p${++this.#made}`;
-      const process = new SimulatedProcess(
-        this.world,
-        this.truth,
-        this.tables,
-        name,
-        strategyOf(slot.stage),
-        this.#options,
-      );
+      const lines = await this.ground.lines(name);
+      const process = new SimulatedProcess(this.scene, lines, name, strategyOf(slot.stage), this.#options);
       slot.process = process;
-      this.world.note(name, `starts as ${strategyOf(slot.stage)}`);
+      this.scene.note(name, `starts as ${strategyOf(slot.stage)}`);
       try {
         await Promise.race([process.open(), untilCrash]);
         return;
       } catch (error) {
         if (!(error instanceof StrategyError)) throw error;
-        this.world.cover("refused-to-join");
+        this.scene.cover("refused-to-join");
         process.crash();
         await pause(500);
+        // Redis may have been given up by a command that was told that it failed: its refusal names what is to be done.
+        if (slot.stage < 3) await this.#takeBack();
       }
     }
   }

@@ -1,11 +1,8 @@
 /** Every call settles by its own deadline, whatever the stores do. */
-import type { World } from "./world.js";
+import type { Scene } from "./scene.js";
 
-/** Beyond its deadline a call may take this. Milliseconds. */
-const GRACE_MS = 100;
-
-export function inTime(world: World, what: string, begun: number, limit: number): void {
+export function inTime(scene: Scene, what: string, begun: number, limit: number): void {
   const took = performance.now() - begun;
-  if (took > limit + GRACE_MS)
-    world.violate("every operation settles by its deadline", `${what} took ${took} ms of ${limit}`);
+  if (took > limit + scene.graceMs)
+    scene.violate("every operation settles by its deadline", `${what} took ${took} ms of ${limit}`);
 }

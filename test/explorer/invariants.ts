@@ -2,7 +2,8 @@
 import { type CounterState, mergeCounters } from "../../src/stores/state.js";
 import { isComplete, type StoredFence } from "../memory/control.js";
 import { chainOf, counters, records } from "./collections.js";
-import { type CounterTruth, redisCounter, sumOf } from "./counter-truth.js";
+import { sumOf } from "./counter-loss.js";
+import { type CounterTruth, redisCounter } from "./counter-truth.js";
 import { type RecordTruth, redisRecord, sameBytes } from "./record-truth.js";
 import type { Truth } from "./truth.js";
 import type { World } from "./world.js";
@@ -41,8 +42,10 @@ export function checkRecords(truth: Truth, one: RecordTruth): void {
     companion !== null &&
     sameBytes(companion.bytes, redis.value) &&
     (redis.value === null || companion.expiresAt === redis.expiresAt);
+  // What a snapshot brought back says nothing of what was there before, equal as it may look.
   if (
     truth.authority === "redis" &&
+    !truth.loss &&
     sameBytes(one.current.bytes, redis.value) &&
     (redis.value === null || one.current.expiresAt === redis.expiresAt)
   ) {
@@ -110,7 +113,7 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
   const { id } = one;
   const { sum, known, expiresAt } = redisCounter(world, id);
   const row = world.postgres.counters(counters).get(id);
-  if (truth.authority === "redis" && one.sumAt("redis") === (sum ?? 0)) {
+  if (truth.authority === "redis" && !truth.loss && one.sumAt("redis") === (sum ?? 0)) {
     const says = (state: CounterState) =>
       sumOf(state) === (sum ?? 0) && (sum === null || state.expiresAt === expiresAt);
     if ((known && says(known)) || (row && says(row) && row.generation === (known?.generation ?? 0))) one.markFirm();

@@ -18,10 +18,9 @@ import { isTransient } from "../../src/stores/transient-errors.js";
 import { giveUpRedis, takeRedisBack } from "../../src/strategy/give-up.js";
 import { retrySetAside } from "../../src/strategy/set-aside.js";
 import { collections } from "./collections.js";
-import { type EvidenceTables, ExplorerEvidence } from "./evidence.js";
-import { ExplorerPostgres, ExplorerRedis } from "./explorer-stores.js";
-import type { Truth } from "./truth.js";
-import { Connection, type World } from "./world.js";
+import type { Ground } from "./ground.js";
+import type { Lines } from "./lines.js";
+import type { Scene } from "./scene.js";
 
 /** How long a run waits for a store that is away. Milliseconds. */
 const PATIENCE_MS = 8000;
@@ -36,22 +35,19 @@ export interface RunLimits {
 }
 
 export class MigrationProcess {
-  readonly #connections: readonly [Connection, Connection];
-  readonly #context: MigrationContext;
   #killed: () => void = () => {};
 
   constructor(
-    readonly world: World,
-    truth: Truth,
-    tables: EvidenceTables,
+    readonly scene: Scene,
+    readonly ground: Ground,
     readonly name: string,
-  ) {
-    this.#connections = [new Connection(world, name, "redis"), new Connection(world, name, "postgres")];
-    const postgresStore = new ExplorerPostgres(this.#connections[1], truth);
-    const redis = new Guard<RedisSide>(new ExplorerRedis(this.#connections[0], truth));
-    const postgres = new Guard<PostgresSide>(postgresStore);
-    this.#context = {
-      processId: name,
+  ) {}
+
+  async #connect(lines: Lines): Promise<MigrationContext> {
+    const redis = new Guard<RedisSide>(await lines.redis());
+    const postgres = new Guard<PostgresSide>(lines.postgres);
+    return {
+      processId: this.name,
       redis,
       postgres,
       collections,
@@ -60,7 +56,7 @@ export class MigrationProcess {
         postgres,
         () => {},
       ),
-      evidence: new ExplorerEvidence(postgresStore, tables),
+      evidence: lines.evidence,
       events: new EventHub(),
       prefix: "",
       zone: "UTC",
@@ -70,103 +66,108 @@ export class MigrationProcess {
 
   /** Null: it was killed, or gave up. */
   backfill(limits: RunLimits): Promise<BackfillReport | null> {
-    return this.#run("backfill", limits, async (options) => {
+    return this.#run("backfill", limits, async (context, options) => {
       // Redis may be another since an earlier run was killed: that is told, and then asked for.
-      const report = await backfill(this.#context, options).catch((error: unknown) => {
+      const report = await backfill(context, options).catch((error: unknown) => {
         if (!(error instanceof ConfigurationError)) throw error;
-        this.world.cover("backfill-restarted");
-        return backfill(this.#context, { ...options, restart: true });
+        this.scene.cover("backfill-restarted");
+        return backfill(context, { ...options, restart: true });
       });
-      this.world.cover(`backfill-${report.state}`);
-      if (report.resumed) this.world.cover("backfill-resumed");
-      if (report.deletes > 0) this.world.cover("backfill-deletes");
+      this.scene.cover(`backfill-${report.state}`);
+      if (report.resumed) this.scene.cover("backfill-resumed");
+      if (report.deletes > 0) this.scene.cover("backfill-deletes");
       if (!report.addsUp)
-        this.world.violate("every key ends in one count", `${this.name}: ${JSON.stringify(report.counts)}`);
+        this.scene.violate("every key ends in one count", `${this.name}: ${JSON.stringify(report.counts)}`);
       return report;
     });
   }
 
   verify(limits: RunLimits, repair: boolean): Promise<VerifyReport | null> {
-    return this.#run("verify", limits, async (options) => {
-      const report = await verify(this.#context, { ...options, repair });
-      this.world.cover(report.clean ? "verify-clean" : "verify-differs");
-      if (!report.clean && this.world.pure)
-        this.world.violate("no difference is told where none is", JSON.stringify(report.collections));
-      if (report.repaired > 0) this.world.cover(`verify-repaired-for-${report.authority}`);
+    return this.#run("verify", limits, async (context, options) => {
+      const report = await verify(context, { ...options, repair });
+      this.scene.cover(report.clean ? "verify-clean" : "verify-differs");
+      if (!report.clean && this.scene.pure)
+        this.scene.violate("no difference is told where none is", JSON.stringify(report.collections));
+      if (report.repaired > 0) this.scene.cover(`verify-repaired-for-${report.authority}`);
       return report;
     });
   }
 
   /** What was set aside is sent again. */
   async retry(): Promise<void> {
-    await this.#run("retrying", {}, async () => {
+    await this.#run("retrying", {}, async (context) => {
       for (const collection of collections) {
-        const rejects = await this.#context.evidence.pageRejects(collection.name, 0, 100);
+        const rejects = await context.evidence.pageRejects(collection.name, 0, 100);
         const ids = rejects.flatMap(({ key, source }) => (source === "repair" ? [] : (collection.parseKey(key) ?? [])));
         if (ids.length === 0) continue;
-        for (const { outcome } of await retrySetAside(this.#context, collection, ids))
-          this.world.cover(`retried-${outcome}`);
+        for (const { outcome } of await retrySetAside(context, collection, ids)) this.scene.cover(`retried-${outcome}`);
       }
     });
   }
 
   /** False: the gate refused, or the run gave up. */
   async giveUp(): Promise<boolean> {
-    const done = await this.#run("giving Redis up", {}, async () => {
-      await giveUpRedis(this.#context, "explored");
-      this.world.cover("gave-redis-up");
+    const done = await this.#run("giving Redis up", {}, async (context) => {
+      await giveUpRedis(context, "explored");
+      this.scene.cover("gave-redis-up");
       return true;
     });
-    if (!done) this.world.cover("give-up-refused");
+    if (!done) this.scene.cover("give-up-refused");
     return done ?? false;
   }
 
   /** From an emptied Redis. */
   async takeBack(): Promise<void> {
-    await this.#run("taking Redis back", {}, async ({ signal }) => {
-      await takeRedisBack(this.#context, "explored", { signal });
-      this.world.cover("took-redis-back");
+    await this.#run("taking Redis back", {}, async (context, { signal }) => {
+      await takeRedisBack(context, "explored", { signal });
+      this.scene.cover("took-redis-back");
     });
   }
 
   async #run<T>(
     what: string,
     { pageSize = 1, endsAfterMs, end }: Partial<RunLimits>,
-    work: (options: { pageSize: number; patienceMs: number; signal: AbortSignal }) => Promise<T>,
+    work: (
+      context: MigrationContext,
+      options: { pageSize: number; patienceMs: number; signal: AbortSignal },
+    ) => Promise<T>,
   ): Promise<T | null> {
-    this.world.note(this.name, `begins ${what}${endsAfterMs === undefined ? "" : `, ${end} after ${endsAfterMs} ms`}`);
+    this.scene.note(this.name, `begins ${what}${endsAfterMs === undefined ? "" : `, ${end} after ${endsAfterMs} ms`}`);
+    const lines = await this.ground.lines(this.name);
+    const context = await this.#connect(lines);
     const stop = new AbortController();
     const killed = new Promise<null>((resolve) => {
       this.#killed = () => resolve(null);
     });
     const endIt = () => {
-      this.world.cover(`${what}-${end}`);
-      if (end === "kill") this.#kill();
+      this.scene.cover(`${what}-${end}`);
+      if (end === "kill") this.#kill(lines);
       else stop.abort(new Error("stopped"));
     };
     const timer = endsAfterMs === undefined ? undefined : setTimeout(endIt, endsAfterMs);
     try {
-      const running = work({ pageSize, patienceMs: PATIENCE_MS, signal: stop.signal });
+      const running = work(context, { pageSize, patienceMs: PATIENCE_MS, signal: stop.signal });
       running.catch(() => {}); // A killed process's end comes to nobody.
       const report = await Promise.race([running, killed]);
       // A run's id is another one each time.
-      this.world.note(this.name, () => `ends ${what}: ${JSON.stringify({ ...report, runId: undefined })}`);
+      this.scene.note(this.name, () => `ends ${what}: ${JSON.stringify({ ...report, runId: undefined })}`);
       return report;
     } catch (error) {
       if (!stop.signal.aborted && !isRefusal(error)) throw error;
-      this.world.note(this.name, () => `gives ${what} up: ${(error as Error).message}`);
+      this.scene.note(this.name, () => `gives ${what} up: ${(error as Error).message}`);
       return null;
     } finally {
       clearTimeout(timer);
-      this.#context.redis?.stop();
-      this.#context.postgres.stop();
+      context.redis?.stop();
+      context.postgres.stop();
+      lines.close();
     }
   }
 
-  /** Its parked calls never happen and its answers come to nobody. */
-  #kill(): void {
-    for (const connection of this.#connections) connection.dead = true;
-    this.world.note(this.name, "is killed");
+  /** Nothing of it happens any more, and its answers come to nobody. */
+  #kill(lines: Lines): void {
+    lines.kill();
+    this.scene.note(this.name, "is killed");
     this.#killed();
   }
 }

@@ -60,6 +60,5 @@ export class Operations {
 
   unknown(id: string): void {
     this.of(id).unknown = true;
-    this.world.cover("unknown-outcome");
   }
 }

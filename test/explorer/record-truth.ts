@@ -59,15 +59,7 @@ export class RecordTruth {
     if (op.kind === "update" || op.kind === "update-by") {
       const [before, after] = [chainOf(base), chainOf(state.bytes)];
       const expected = before && [...before, operationId];
-      // Postgres compares stamps. What a bypass writer did while the reign ended has that of what he changed, so an update that read
-      // the one may be built on the other.
-      const builtOn = (one: TrueState) => String([...(chainOf(one.bytes) ?? []), operationId]) === String(after);
-      const isBypass = (one: TrueState) => this.operations.of(one.by).kind === "other" && one.by !== "nothing";
-      const isOnDropped =
-        store === "postgres" &&
-        ((this.dropped && this.events.some((one) => !one.firm && builtOn(one))) ||
-          (isBypass(was) && was.previous !== null && builtOn(was.previous)));
-      if (!isOnDropped && (!expected || String(expected) !== String(after))) {
+      if (!expected || String(expected) !== String(after)) {
         this.world.violate(
           "an update is built on what stands",
           `${operationId} on ${this.id} made [${after}] where [${before}] stood (by ${was.by})`,
@@ -116,13 +108,23 @@ export class RecordTruth {
     const floor = onlySinceFirm ? this.lineage.findLastIndex((event) => event.firm) : 0;
     const same = (event: TrueState) =>
       sameBytes(event.bytes, to.bytes) && (to.bytes === null || event.expiresAt === to.expiresAt);
-    const fits = [(event: TrueState) => event.stamp === to.stamp && (to.stamp > 0 || same(event)), same];
-    // A bypass writer's work may travel under the stamp of what it changed, and what expired as its own delete. A snapshot that is
-    // older than another loss may bring back what that loss took.
+    const fitting = (events: readonly TrueState[]) => {
+      const isIts = (event: TrueState) => event.stamp === to.stamp && to.stamp > 0;
+      const changedAt = events.findLastIndex(isIts);
+      const fits: ((event: TrueState, i: number) => boolean)[] = [
+        (event) => event.stamp === to.stamp && same(event),
+        // A bypass writer's work may travel under the stamp of what it changed, and what expired as its own delete.
+        (event, i) => changedAt >= 0 && i > changedAt && event.stamp === 0 && same(event),
+        isIts,
+        same,
+      ];
+      return fits.map((fit) => events.findLast(fit)).find((event) => event !== undefined);
+    };
+    // A snapshot that is older than another loss may bring back what that loss took.
     const places = onlySinceFirm ? [this.lineage.slice(floor)] : [this.lineage, this.events];
-    const found = places
-      .flatMap((events) => fits.map((fit) => events.findLast(fit)))
-      .find((event) => event !== undefined);
+    // Where nothing is known of it, nothing is known of what led there either, though a bypass writer's delete looks the same.
+    const unknown = !onlySinceFirm && to.bytes === null && to.stamp === 0;
+    const found = unknown ? this.events[0] : places.map(fitting).find((event) => event !== undefined);
     if (!found) {
       this.world.violate(
         why,
@@ -152,11 +154,15 @@ export class RecordTruth {
     this.lineage = [...kept, stands];
   }
 
-  /** Redis reigns again, and what a handover had dropped still stands there: a bypass writer's truth. */
-  returned(): void {
-    const { value, expiresAt } = redisRecord(this.world, this.id);
+  /**
+   * Redis reigns again, and what a handover had dropped still stands there: a bypass writer's truth, unless Redis lost its memory and
+   * will be told of what it doesn't know.
+   */
+  returned(row: RecordState | undefined, whole: boolean): void {
+    const { value, expiresAt, companion } = redisRecord(this.world, this.id);
     const same = sameBytes(value, this.live("redis")) && (value === null || expiresAt === this.current.expiresAt);
-    if (this.dropped && !same) this.bypassed(value, expiresAt, "dropped before");
+    const willBeTold = !whole && row && row.stamp > (companion?.stamp ?? 0);
+    if (this.dropped && !willBeTold && !same) this.bypassed(value, expiresAt, "dropped before");
     this.dropped = false;
   }
 

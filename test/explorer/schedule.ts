@@ -1,17 +1,16 @@
 /** Runs one planned schedule on virtual time until it has settled, or an invariant doesn't hold. */
-import { Callers } from "./callers.js";
 import { counters, encode, records } from "./collections.js";
 import { EvidenceTables } from "./evidence.js";
 import { checkEqual } from "./final-check.js";
-import { FleetOperator } from "./fleet-operator.js";
-import { happen } from "./happen.js";
+import { MemoryGround } from "./memory-ground.js";
+import { MemoryJudge } from "./memory-judge.js";
 import type { Plan } from "./plan.js";
+import { play } from "./play.js";
 import { Dice } from "./random.js";
-import { Readers } from "./readers.js";
-import { settle } from "./settle.js";
+import type { Violation } from "./scene.js";
 import { Truth } from "./truth.js";
 import { VirtualTime } from "./virtual-time.js";
-import { type Violation, World } from "./world.js";
+import { World } from "./world.js";
 
 export interface Outcome {
   readonly violation: Violation | null;
@@ -108,21 +107,7 @@ async function scenario(plan: Plan, world: World): Promise<void> {
     world.redis.bypassSet(counters.redisKey(id), Buffer.from("10"));
     truth.counter(id).bypassed(10, null, `legacy-${id}`);
   }
-  const fleet = new FleetOperator(world, truth, tables, plan);
-  const callers = new Callers(world, truth, fleet);
-  const readers = new Readers(world, truth, fleet);
-  const asked = plan.events.map(
-    (event) =>
-      new Promise<void>((resolve, reject) => {
-        const stage = { world, truth, tables, fleet, callers, readers };
-        setTimeout(() => happen(event, stage).then(() => resolve(), reject), event.at + 1);
-      }),
-  );
-  await Promise.all(asked);
-  world.calm = true;
-  world.note("explorer", "faults end");
-  await fleet.settled();
-  await settle({ world, truth, tables, fleet });
+  await play(plan, world, new MemoryGround(world, truth, tables), new MemoryJudge(world, truth));
   checkEqual(truth);
 }
 

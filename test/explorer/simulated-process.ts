@@ -1,6 +1,6 @@
 /** One application process: its own connections, guards, view of the term, fleet membership, engine and drainer. */
 import { Comparison } from "../../src/engine/comparison.js";
-import type { Deadlines, EngineContext } from "../../src/engine/context.js";
+import type { EngineContext } from "../../src/engine/context.js";
 import { Counters } from "../../src/engine/counter-set.js";
 import { Drainer } from "../../src/engine/drainer.js";
 import { EventHub } from "../../src/engine/events.js";
@@ -15,18 +15,14 @@ import { StrategyError } from "../../src/errors.js";
 import { Guard } from "../../src/stores/guard.js";
 import { Operation } from "../../src/stores/operation.js";
 import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
-import type { StoreName } from "../../src/stores/state.js";
 import { Fleet } from "../../src/strategy/fleet.js";
 import type { FleetContext } from "../../src/strategy/fleet-context.js";
 import { setAside } from "../../src/strategy/set-aside.js";
 import { type StrategyName, strategies } from "../../src/strategy/strategies.js";
 import { collections, counters, type Lineage, records } from "./collections.js";
-import { type EvidenceTables, ExplorerEvidence } from "./evidence.js";
-import { ExplorerPostgres, ExplorerRedis } from "./explorer-stores.js";
-import type { Truth } from "./truth.js";
-import { Connection, type World } from "./world.js";
+import type { Lines } from "./lines.js";
+import type { Scene } from "./scene.js";
 
-export const DEADLINES: Deadlines = { read: 500, write: 1500, mirror: 150 };
 /** How long a process waits for an authority before it starts all the same. Milliseconds. */
 const SETTLE_MS = 3000;
 
@@ -40,34 +36,27 @@ export class SimulatedProcess {
   readonly engine: EngineContext;
   readonly records: Records<Lineage>;
   readonly counters: Counters;
-  readonly evidence: FleetContext["evidence"];
-  readonly #truth: Truth;
   readonly #comparison: Comparison;
   readonly #drainer: Drainer;
-  readonly #connections: Connection[] = [];
   #redis: Guard<RedisSide> | null = null;
   #upkeep: NodeJS.Timeout | undefined;
   state: "starting" | "serving" | "closing" | "gone" = "starting";
 
   constructor(
-    readonly world: World,
-    truth: Truth,
-    tables: EvidenceTables,
+    readonly scene: Scene,
+    readonly lines: Lines,
     readonly name: string,
     strategy: StrategyName,
     options: ProcessOptions,
   ) {
-    this.#truth = truth;
-    const postgresStore = new ExplorerPostgres(this.#connect("postgres"), truth);
-    this.postgres = new Guard<PostgresSide>(postgresStore, { coalesce: world.coalesce });
-    this.evidence = new ExplorerEvidence(postgresStore, tables);
+    this.postgres = new Guard<PostgresSide>(lines.postgres, { coalesce: scene.coalesce });
     const events = new EventHub();
     const redis = () => this.#redis;
     const term = new TermView(redis, this.postgres, () => this.fleet.poke());
     this.fleet = new Fleet(() => this.fleetContext(), strategy, {
       host: "host",
       pid: Number(name.replace(/\D/g, "")),
-      tickMs: 60 + Math.floor(world.draw("tick", name) * 340),
+      tickMs: 60 + Math.floor(scene.draw("tick", name) * 340),
     });
     this.engine = {
       get redis() {
@@ -79,7 +68,7 @@ export class SimulatedProcess {
         const { mirror, fallback, compare } = strategies[this.fleet.strategy];
         return { mirror, fallback, compare: compare ? options.compare : 0 };
       },
-      deadlines: DEADLINES,
+      deadlines: scene.deadlines,
       events,
       clearer: new LogClearer(),
       inFlight: new InFlight(10_000),
@@ -92,25 +81,25 @@ export class SimulatedProcess {
       processId: name,
       collections,
       redis,
-      refuse: (from) => setAside(this.fleetContext(), from),
+      refuse: () => setAside(this.fleetContext()),
     });
     this.records = new Records(this.engine, records, this.#comparison);
     this.counters = new Counters(this.engine, counters, this.#comparison);
     for (const event of ["fallback", "divergence", "mirrorFailure", "rejected"] as const) {
       events.on(event, (told) => {
-        world.cover(`event-${event}`);
-        world.note(name, () => `tells ${event} ${JSON.stringify(told)}`);
+        scene.cover(`event-${event}`);
+        scene.note(name, () => `tells ${event} ${JSON.stringify(told)}`);
       });
     }
     events.on("divergence", (told) => {
-      if (world.pure) world.violate("no difference is told where none is", JSON.stringify(told));
+      if (scene.pure) scene.violate("no difference is told where none is", JSON.stringify(told));
     });
-    events.on("divergence", (told) => void this.evidence.recordDivergence(told).catch(() => {}));
+    events.on("divergence", (told) => void lines.evidence.recordDivergence(told).catch(() => {}));
   }
 
   /** What `get` is made of, with its outcome. */
   async readValue(id: string): Promise<ReadOutcome<Lineage>> {
-    const outcome = await readValue(this.engine, records, id, new Operation(undefined, DEADLINES.read));
+    const outcome = await readValue(this.engine, records, id, new Operation(undefined, this.scene.deadlines.read));
     return mapHit(outcome, (bytes) => records.decode(id, bytes));
   }
 
@@ -121,7 +110,7 @@ export class SimulatedProcess {
       postgres: this.postgres,
       collections,
       term: this.engine.term,
-      evidence: this.evidence,
+      evidence: this.lines.evidence,
       events: this.engine.events,
     };
   }
@@ -130,7 +119,7 @@ export class SimulatedProcess {
   async open(): Promise<void> {
     const { redisOptional } = strategies[this.fleet.strategy];
     const fence = redisOptional ? await this.postgres.store.readFence().catch(() => null) : null;
-    if (!fence?.redisGivenUp) this.#connectRedis();
+    if (!fence?.redisGivenUp) await this.#connectRedis();
     await this.fleet.join();
     await this.fleet.start();
     for (const until = performance.now() + SETTLE_MS; !this.engine.term.reign && performance.now() < until; ) {
@@ -147,8 +136,8 @@ export class SimulatedProcess {
   }
 
   /** @throws StrategyError where Redis is needed and, as far as this process knows, given up */
-  follow(strategy: StrategyName): void {
-    if (!this.#redis && !this.fleet.redisGivenUp) this.#connectRedis();
+  async follow(strategy: StrategyName): Promise<void> {
+    if (!this.#redis && !this.fleet.redisGivenUp) await this.#connectRedis();
     if (!this.#redis && !strategies[strategy].redisOptional) throw new StrategyError("Redis was given up.");
     this.fleet.follow(strategy);
   }
@@ -156,26 +145,13 @@ export class SimulatedProcess {
   /** A Redis that was given up is let go. */
   #keepUp(): void {
     if (!this.fleet.redisGivenUp || !this.#redis) return;
-    this.world.cover("let-redis-go");
+    this.scene.cover("let-redis-go");
     this.#redis.stop();
     this.#redis = null;
   }
 
-  #connect(store: StoreName): Connection {
-    const connection = new Connection(this.world, this.name, store);
-    this.#connections.push(connection);
-    return connection;
-  }
-
-  #connectRedis(): void {
-    this.#redis = new Guard<RedisSide>(new ExplorerRedis(this.#connect("redis"), this.#truth), {
-      coalesce: this.world.coalesce,
-    });
-  }
-
-  /** How the way to these stores is from now on, for this process alone. */
-  setLinks(stores: readonly StoreName[], state: Connection["state"]): void {
-    for (const connection of this.#connections) if (stores.includes(connection.store)) connection.state = state;
+  async #connectRedis(): Promise<void> {
+    this.#redis = new Guard<RedisSide>(await this.lines.redis(), { coalesce: this.scene.coalesce });
   }
 
   async close(): Promise<void> {
@@ -186,13 +162,17 @@ export class SimulatedProcess {
     await this.engine.clearer.settled();
     await this.fleet.stop();
     this.#end();
+    this.lines.close();
   }
 
-  /** Its parked calls never happen and its answers come to nobody. */
+  /** Nothing of it happens any more, and its answers come to nobody. */
   crash(): void {
-    for (const connection of this.#connections) connection.dead = true;
-    this.world.note(this.name, "crashes");
+    this.lines.kill();
+    this.scene.note(this.name, "crashes");
     this.#end();
+    // Where time is real, what it goes on trying in vain has to end some time.
+    void this.#drainer.stop();
+    void this.fleet.stop();
   }
 
   #end(): void {

@@ -1,6 +1,6 @@
 /** What is true, over all records, counters and terms: fed by each effect, compared with the stores after each. */
 import type { MemoryClaim } from "../../src/stores/sides.js";
-import type { StoreName } from "../../src/stores/state.js";
+import type { CounterState, StoreName } from "../../src/stores/state.js";
 import type { CounterAdd, CounterAddResult, Fenced, RecordWrite, RecordWriteResult } from "../../src/stores/store.js";
 import { isComplete, type StoredFence } from "../memory/control.js";
 import { COUNTER_IDS, counters, RECORD_IDS, records } from "./collections.js";
@@ -55,7 +55,7 @@ export class Truth implements Trait {
   }
 
   wrote(store: StoreName, term: number, writes: readonly RecordWrite[], result: Fenced<RecordWriteResult>): void {
-    if (!this.#admitted(store, term, result.fenced)) return;
+    if (!this.#admitted(store, term, result)) return;
     if (result.fenced) return;
     this.#together(writes, result.results);
     result.results.forEach((one, i) => {
@@ -68,7 +68,7 @@ export class Truth implements Trait {
   }
 
   counted(store: StoreName, term: number, adds: readonly CounterAdd[], result: Fenced<CounterAddResult>): void {
-    if (!this.#admitted(store, term, result.fenced)) return;
+    if (!this.#admitted(store, term, result)) return;
     if (result.fenced) return;
     this.#together(adds, result.results);
     result.results.forEach((one, i) => {
@@ -94,17 +94,22 @@ export class Truth implements Trait {
   /** Counters were brought to Postgres. */
   countersApplied(): void {
     if (this.authority !== "postgres") return;
-    const { control } = this.world.postgres;
-    const incomplete = !isComplete(control.fence as StoredFence, counters.name);
-    for (const truth of this.counters.values())
-      truth.takenOver(this.world.postgres.counters(counters).get(truth.id), incomplete);
+    for (const truth of this.counters.values()) truth.takenOver(this.world.postgres.counters(counters).get(truth.id));
   }
 
-  #admitted(store: StoreName, term: number, fenced: boolean): boolean {
-    if (fenced) {
+  /** Counters were brought to a Redis that is the authority. */
+  countersPutBack(states: readonly { readonly id: string; readonly state: CounterState }[], fenced: boolean): void {
+    if (fenced || this.authority !== "redis") return;
+    for (const { id, state } of states) this.counters.get(id)?.refilled(state);
+  }
+
+  #admitted(store: StoreName, term: number, result: Fenced<{ readonly kind: string }>): boolean {
+    if (result.fenced) {
       this.world.cover("fenced-write");
       return false;
     }
+    // Nothing was done, and nothing is before the other store was asked, which knows of a later term.
+    if (result.results.every(({ kind }) => kind === "suspect")) return true;
     const owner = this.#termOf.get(term) ?? store;
     this.#termOf.set(term, owner);
     if (owner !== store)
@@ -133,19 +138,34 @@ export class Truth implements Trait {
     this.authority = store;
     this.#greatestTerm = Math.max(this.#greatestTerm, term);
     if (store === "redis") {
-      for (const truth of this.records.values()) truth.returned();
-      for (const truth of this.counters.values()) truth.returned(this.world.postgres.counters(counters).get(truth.id));
+      const { redis, postgres } = this.world;
+      const isWhole = (collection: string) => isComplete(redis.control.fence as StoredFence, collection);
+      for (const truth of this.records.values())
+        truth.returned(postgres.records(records).get(truth.id), isWhole(records.name));
+      for (const truth of this.counters.values())
+        truth.returned(postgres.counters(counters).get(truth.id), isWhole(counters.name));
       return;
     }
+    this.#carriedOver("all");
+    this.loss = null;
+  }
+
+  /** A backfill that a forced passage overtook has come to its end: what Postgres lacks by now isn't looked up in Redis any more. */
+  completed(): void {
+    if (this.authority === "postgres") this.#carriedOver("missing");
+  }
+
+  /** Postgres reigns, with these of its rows, and without what it lacks. What a forced passage left behind is looked up in Redis. */
+  #carriedOver(which: "all" | "missing"): void {
     const rows = this.world.postgres;
-    // What a forced passage left behind is looked up in Redis.
-    const lacks = (collection: string) => !isComplete(rows.control.fence as StoredFence, collection);
+    const isAsked = (collection: string, row: unknown) =>
+      row ? which === "all" : isComplete(rows.control.fence as StoredFence, collection);
     for (const truth of this.records.values()) {
       const row = rows.records(records).get(truth.id);
-      if (!row && lacks(records.name)) continue;
+      if (!isAsked(records.name, row)) continue;
       const live = row ?? { bytes: null, expiresAt: null, stamp: 0 };
       // What expired is nothing, whether the mirror holds it as expired or as its delete.
-      const [before, after] = [truth.live("redis"), this.world.postgres.isPast(live.expiresAt) ? null : live.bytes];
+      const [before, after] = [truth.live("redis"), rows.isPast(live.expiresAt) ? null : live.bytes];
       if (!sameBytes(before, after) || (after && live.expiresAt !== truth.current.expiresAt)) {
         // What was over by Redis's clock may have some time left by the other's.
         truth.settle(live, "a handover carries every write", this.loss === null && truth.current.by !== "expiry");
@@ -153,16 +173,14 @@ export class Truth implements Trait {
     }
     for (const truth of this.counters.values()) {
       const row = rows.counters(counters).get(truth.id);
-      if (row || !lacks(counters.name)) truth.handedOver(row, this.loss !== null);
+      if (isAsked(counters.name, row)) truth.handedOver(row, this.loss !== null);
     }
-    this.loss = null;
   }
 
   redisLostMemory(kind: "some" | "all"): void {
     if (this.authority === "redis") this.loss = kind;
     // This loss may have taken what came to a Redis that served alone, too.
     this.alone = null;
-    for (const truth of this.counters.values()) truth.redisLostMemory();
   }
 
   redisClaimed(claim: MemoryClaim): void {

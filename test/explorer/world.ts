@@ -1,21 +1,11 @@
-/** The two servers, the connections to them with their faults, the virtual clock's delays, and the trace of one schedule. */
-
+/** The two in-memory servers and the connections to them with their faults. */
 import type { StoreName } from "../../src/stores/state.js";
 import { MemoryPostgresServer } from "../memory/postgres-server.js";
 import { MemoryRedisServer, type RedisSnapshot } from "../memory/redis-server.js";
 import { chainOf } from "./collections.js";
-import { type Cut, isQuiet, type Plan, type Weather } from "./plan.js";
-import { Dice } from "./random.js";
-
-/** An invariant doesn't hold: the schedule ends here. */
-export class Violation extends Error {
-  constructor(
-    readonly invariant: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+import type { Cut, Plan } from "./plan.js";
+import type { Dice } from "./random.js";
+import { Scene } from "./scene.js";
 
 /** How the network to one server is now. */
 interface Link {
@@ -30,55 +20,20 @@ export interface Trait {
   redisLostMemory(kind: "some" | "all"): void;
 }
 
-export class World {
+export class World extends Scene {
   readonly redis: MemoryRedisServer;
   readonly postgres: MemoryPostgresServer;
   readonly links: Record<StoreName, Link> = { redis: { state: "up", epoch: 0 }, postgres: { state: "up", epoch: 0 } };
-  /** Counts effects: the one order in which everything happened. */
-  sequence = 0;
-  violation: Violation | null = null;
-  /** Faults happen no more; everything is to settle. */
-  calm = false;
   over = false;
-  readonly coverage = new Map<string, number>();
-  readonly trace: string[] = [];
   readonly parked = new Set<(reason: Error) => void>();
   readonly snapshots: RedisSnapshot[] = [];
   readonly traits: Trait[] = [];
-  readonly begun = Date.now();
-  readonly #dice = new Map<string, Dice>();
 
-  readonly seed: number;
-  readonly weather: Weather;
-  /** Entries that a repair log holds. */
-  readonly logLimit: number;
-  /** The calls of a process that are under way at once go together. */
-  readonly coalesce: boolean;
-
-  /** Operations whose values Postgres refuses. */
-  readonly poison: ReadonlySet<string>;
-  /** Nothing goes wrong in this schedule, so nothing may be refused or answered by the wrong store. */
-  readonly quiet: boolean;
-  /** Nobody bypasses the library either, and nothing was there before it: the stores never differ. */
-  readonly pure: boolean;
-
-  constructor(
-    plan: Plan,
-    readonly tracing: boolean,
-    /** Known findings that are looked past, by invariant. */
-    readonly ignored: ReadonlySet<string> = new Set(),
-  ) {
-    const { seed, weather, logLimit, coalesce, poison } = plan;
-    this.seed = seed;
-    this.weather = weather;
-    this.logLimit = logLimit ?? 1_000_000;
-    this.coalesce = coalesce;
+  constructor(plan: Plan, tracing: boolean, ignored?: ReadonlySet<string>) {
+    super(plan, tracing, ignored);
+    const { weather, poison } = plan;
     this.redis = new MemoryRedisServer({ clock: () => Date.now(), clockOffsetMs: weather.redisSkewMs });
     this.postgres = new MemoryPostgresServer({ clock: () => Date.now(), clockOffsetMs: weather.postgresSkewMs });
-    this.poison = new Set(poison);
-    this.quiet = isQuiet(plan);
-    const bypassed = plan.events.some(({ kind }) => kind.startsWith("bypass"));
-    this.pure = this.quiet && !bypassed && plan.legacy.length + plan.legacyCounters.length + poison.length === 0;
     if (poison.length > 0) this.postgres.refuses = (_collection, _id, bytes) => this.#refusal(bytes);
   }
 
@@ -89,26 +44,6 @@ export class World {
     return "the table has a check against it";
   }
 
-  cover(situation: string): void {
-    this.coverage.set(situation, (this.coverage.get(situation) ?? 0) + 1);
-  }
-
-  note(who: string, what: string | (() => string)): void {
-    if (!this.tracing) return;
-    const at = String(Date.now() - this.begun).padStart(6);
-    this.trace.push(`${at} ms  ${who.padEnd(10)} ${typeof what === "string" ? what : what()}`);
-  }
-
-  violate(invariant: string, message: string): void {
-    if (this.violation) return;
-    if (this.ignored.has(invariant)) {
-      this.cover(`ignored ${invariant}`);
-      return;
-    }
-    this.violation = new Violation(invariant, message);
-    this.note("VIOLATION", `${invariant}: ${message}`);
-  }
-
   /** Runs what happens at one moment and looks at the invariants right after it. */
   effect<T>(who: string, what: string | (() => string), run: () => T): T {
     this.sequence++;
@@ -116,28 +51,6 @@ export class World {
     this.note(who, what);
     if (!this.over) for (const trait of this.traits) trait.afterEffect();
     return result;
-  }
-
-  /** A number from 0 to 1 for the nth occasion of this name; leaving other things out doesn't shift it. */
-  draw(...name: readonly (string | number)[]): number {
-    return this.dice(name.join("/")).next();
-  }
-
-  dice(name: string): Dice {
-    const known = this.#dice.get(name);
-    if (known) return known;
-    const dice = new Dice(this.seed, name);
-    this.#dice.set(name, dice);
-    return dice;
-  }
-
-  /** Milliseconds that one leg of a call takes. */
-  latency(dice: Dice): number {
-    const { usualMs, slowShare, slowMs } = this.weather;
-    const draw = dice.next();
-    const slow = this.calm ? 0 : slowShare;
-    if (draw < slow) return Math.ceil((draw / slow) * slowMs);
-    return 1 + Math.floor(((draw - slow) / (1 - slow)) * usualMs);
   }
 
   loseRedis(kind: "flush" | "restore" | "restart"): void {

@@ -30,7 +30,8 @@ export async function untilAuthorityAnswers<T>(
           operationId: operation.id,
         };
         if (operation.uncertain) throw outcomeUnknown(`An update of ${collection}`, options);
-        if (operation.outrun) throw outrun(collection, operation);
+        // Where there was time to ask again, and again in vain, the authority is away.
+        if (operation.outrun && pause === FIRST_PAUSE) throw outrun(collection, operation);
         throw new AuthorityUnavailableError(
           `${collection}: the authority could not be read for an update before the deadline; nothing was applied. Retry it.`,
           options,

@@ -1,7 +1,9 @@
 /** Connects to both stores at once, and begins with what opening asks first. */
 import { checkSchema } from "../schema/migrate.js";
+import { Guard, PATIENCE_MS } from "../stores/guard.js";
 import { PostgresStore } from "../stores/postgres/postgres-store.js";
 import { RedisStore } from "../stores/redis/redis-store.js";
+import type { Store } from "../stores/store.js";
 import { strategies } from "../strategy/strategies.js";
 import type { ResolvedOptions } from "./options.js";
 
@@ -34,4 +36,9 @@ export async function connectStores(options: ResolvedOptions): Promise<Connected
 /** Null: none is configured. */
 export async function connectRedis({ redis, logLimit }: ResolvedOptions): Promise<RedisStore | null> {
   return redis ? RedisStore.connect({ redis, logLimit }) : null;
+}
+
+/** A store as an operation's calls meet it. Where everybody's deadline is short, a short wait tells something of the store. */
+export function guarded<S extends Store>({ coalesce, deadlines }: ResolvedOptions, store: S): Guard<S> {
+  return new Guard(store, { coalesce, patienceMs: Math.min(PATIENCE_MS, deadlines.read / 2, deadlines.mirror / 2) });
 }

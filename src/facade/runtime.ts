@@ -14,7 +14,7 @@ import { LogClearer } from "../engine/log-clearer.js";
 import { TermView } from "../engine/term-view.js";
 import { AuthorityUnavailableError, SchemaOutOfDateError, StrategyError } from "../errors.js";
 import { applySchema, checkSchema } from "../schema/migrate.js";
-import { Guard } from "../stores/guard.js";
+import type { Guard } from "../stores/guard.js";
 import { ControlRecords } from "../stores/postgres/control-records.js";
 import type { PostgresStore } from "../stores/postgres/postgres-store.js";
 import type { RedisSide } from "../stores/sides.js";
@@ -25,7 +25,7 @@ import type { FleetContext } from "../strategy/fleet-context.js";
 import { setAside } from "../strategy/set-aside.js";
 import { type StrategyName, strategies } from "../strategy/strategies.js";
 import { sweepNowAndThen } from "../strategy/sweep.js";
-import { type ConnectedStores, connectRedis, connectStores } from "./connect-stores.js";
+import { type ConnectedStores, connectRedis, connectStores, guarded } from "./connect-stores.js";
 import { recordDivergences } from "./divergence-record.js";
 import { logEvents } from "./logging.js";
 import type { ResolvedOptions } from "./options.js";
@@ -62,8 +62,8 @@ export class Runtime {
     this.#options = options;
     this.#checking = schema;
     this.#identity = identity;
-    this.#redis = redis && new Guard<RedisSide>(redis, { coalesce: options.coalesce });
-    this.#postgresGuard = new Guard(postgres, { coalesce: options.coalesce });
+    this.#redis = redis && guarded<RedisSide>(options, redis);
+    this.#postgresGuard = guarded(options, postgres);
     this.#evidence = new ControlRecords(postgres.sql);
     this.#term = new TermView(
       () => this.#redis,
@@ -159,7 +159,7 @@ export class Runtime {
   async follow(strategy: StrategyName): Promise<void> {
     if (!this.#redis && !this.fleet.redisGivenUp) {
       const redis = await connectRedis(this.#options);
-      this.#redis = redis && new Guard<RedisSide>(redis, { coalesce: this.#options.coalesce });
+      this.#redis = redis && guarded<RedisSide>(this.#options, redis);
     }
     if (!this.#redis && !strategies[strategy].redisOptional) {
       throw new StrategyError(

@@ -17,9 +17,17 @@ export interface GuardOptions {
   readonly failures?: number;
   /** Milliseconds between the probes by which an open circuit finds that the store is back. @default 250 */
   readonly probeEveryMs?: number;
+  /**
+   * A call that was given less time says more about its caller than about the store, and doesn't count: one impatient caller
+   * mustn't open the circuit for all. Milliseconds. @default 100
+   */
+  readonly patienceMs?: number;
   /** Gathers the hot calls that are under way at once into few round trips. @default false */
   readonly coalesce?: boolean;
 }
+
+/** Unless a store is to be answered faster. Milliseconds. */
+export const PATIENCE_MS = 100;
 
 /** How long a probe may take. Milliseconds. */
 const PROBE_MS = 1000;
@@ -38,7 +46,7 @@ export class Guard<S extends Store = Store> {
     this.store = store;
     this.#probeEveryMs = options.probeEveryMs ?? 250;
     this.#breaker = circuitBreaker(
-      handleWhen((error) => isOutage(error)),
+      handleWhen((error) => isOutage(error) && !isHaste(error, options.patienceMs ?? PATIENCE_MS)),
       { halfOpenAfter: 0, breaker: new ConsecutiveBreaker(options.failures ?? 5) },
     );
     this.#breaker.onBreak(() => this.#probeLater());
@@ -98,4 +106,8 @@ export function describe(error: unknown): string {
   if (error instanceof BrokenCircuitError) return "the circuit is open after repeated failures";
   const { name, message } = error as { name?: string; message?: string };
   return message || name || String(error);
+}
+
+function isHaste(error: unknown, patienceMs: number): boolean {
+  return error instanceof StoreTimeoutError && error.waitedMs < patienceMs;
 }

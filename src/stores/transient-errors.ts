@@ -20,12 +20,6 @@ export class StoreTimeoutError extends Error {
   }
 }
 
-/**
- * A call that was given less says more about its caller than about the store: one impatient caller mustn't open the circuit for all.
- * A store that is silent is found by the calls of everybody else, and by those that the fleet makes all the time. Milliseconds.
- */
-const PATIENT_MS = 100;
-
 /** The same call may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
   return (
@@ -38,7 +32,6 @@ export function isTransient(error: unknown): boolean {
 
 /** The store gave no service: what opens its circuit. One that answers and takes no writes can still be read. */
 export function isOutage(error: unknown): boolean {
-  if (error instanceof StoreTimeoutError) return error.waitedMs >= PATIENT_MS;
   return isTransient(error) && !redisRefusesWrites(error) && !postgresRefusesWrites(error);
 }
 

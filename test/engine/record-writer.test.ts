@@ -312,8 +312,8 @@ describe("a change", () => {
     engine.whenever("redis.writeRecords", () =>
       engine.servers.redis.bypassSet(items.redisKey("a"), item(`${++others}`)),
     );
-    engine.whenever("redis.readRecords", () => (others < 3 ? slowly() : new Promise(() => {})));
-    const error = await change(engine, "a", appended("1"), operation(400)).catch((one: unknown) => one);
+    engine.whenever("redis.readRecords", () => new Promise((resolve) => setTimeout(resolve, others < 3 ? 10 : 100)));
+    const error = await change(engine, "a", appended("1"), operation(60)).catch((one: unknown) => one);
     expect(error).toBeInstanceOf(ConflictError);
     expect(others).toBe(3);
   });

@@ -151,6 +151,8 @@ function observe<T>(connection: Connection, name: string, effect: () => T, note:
   return connection.world.effect(connection.process, () => `${name} → ${brief(result)}`, run);
 }
 
+const RUN_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
 /** A result short enough for a trace. */
 export function brief(value: unknown): string {
   const text = JSON.stringify(value, (_key, one) => {
@@ -160,6 +162,6 @@ export function brief(value: unknown): string {
   });
   if (text === undefined) return "done";
   // A backfill's mark is another one each time.
-  const told = text.replaceAll(/bf_[\w-]+/g, "bf_…");
+  const told = text.replaceAll(/bf_[\w-]+/g, "bf_…").replaceAll(RUN_ID, "…");
   return told.length > 420 ? `${told.slice(0, 420)}…` : told;
 }

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import {
   AuthorityUnavailableError,
+  ConflictError,
   DeadlineExceededError,
   type DualWriteError,
   type DualWriteStore,
@@ -22,7 +23,7 @@ interface Refusal {
 }
 
 /** What a write may fail with while its authority is away. */
-const HONEST = [AuthorityUnavailableError, DeadlineExceededError, OutcomeUnknownError];
+const HONEST = [AuthorityUnavailableError, ConflictError, DeadlineExceededError, OutcomeUnknownError];
 
 /** Writers that use whatever store stands in their slot now, and remember what was acknowledged. */
 export class Traffic {

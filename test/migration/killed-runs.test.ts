@@ -20,9 +20,9 @@ const KEYS = Number(process.env.KILLED_RUNS_KEYS ?? 4000);
 const KILLS = Number(process.env.KILLED_RUNS_KILLS ?? 1);
 const IS_SMALL = KEYS <= 10_000;
 /** A small keyspace would be copied before anybody could be killed. */
-const SLOWLY = IS_SMALL ? ["--rate", String(KEYS)] : [];
+const SLOWLY = IS_SMALL ? ["--rate", String(KEYS / 2)] : [];
 const PAGES = IS_SMALL ? ["--batch-size", "100"] : [];
-/** Redis carries out so many commands for each key, at least, for whatever goes through all of them; those of scripts count. */
+/** For each key Redis carries out so many commands, at least, whatever goes through all of them, and Postgres gets so many rows. */
 const ASKED = 0.8;
 
 let server: RedisServer;
@@ -59,14 +59,20 @@ async function askedSince(times: number): Promise<() => Promise<boolean>> {
   return async () => (await asked()) - before >= times;
 }
 
-/** Killed somewhere on its way, as often as asked, then left alone. */
-async function killedOnTheWay(args: readonly string[], slowly: readonly string[] = SLOWLY): Promise<Ended> {
+/** Killed somewhere on its way, as often as asked, then left alone. `reached`: tells when so many keys were worked on from now. */
+async function killedOnTheWay(args: readonly string[], reached: typeof askedSince): Promise<Ended> {
   for (let kills = 0; kills < KILLS; kills++) {
     // All the kills together come before the work can be done.
-    const isTime = await askedSince((KEYS * ASKED * (0.1 + 0.8 * Math.random())) / KILLS);
-    expect(await program.runUntil([...args, ...slowly], isTime)).toMatchObject({ signal: "SIGKILL" });
+    const isTime = await reached((KEYS * ASKED * (0.1 + 0.6 * Math.random())) / KILLS);
+    expect(await program.runUntil([...args, ...SLOWLY], isTime)).toMatchObject({ signal: "SIGKILL" });
   }
   return program.run(args);
+}
+
+/** Postgres holds `more` rows more than when this was called. */
+async function broughtSince(more: number): Promise<() => Promise<boolean>> {
+  const before = await rows();
+  return async () => (await rows()) - before >= more;
 }
 
 async function rows(): Promise<number> {
@@ -88,13 +94,13 @@ async function expectAllCopied(): Promise<void> {
 let runId: string;
 
 test("an audit that was killed and begun again counts what a bare client counts", { timeout: 3_600_000 }, async () => {
-  const { report } = await killedOnTheWay(["audit", "--no-require", "--max-grants", "100000000", "--json"]);
+  const { report } = await killedOnTheWay(["audit", "--no-require", "--max-grants", "100000000", "--json"], askedSince);
   expect(report.keys).toMatchObject({ distinct: await redis.dbsize(), vanished: 0, exact: true });
 });
 
 test("a backfill killed on its way goes on, and every key ends where it should", { timeout: 3_600_000 }, async () => {
   expect(await program.run(["migrate-schema"])).toMatchObject({ code: 0 });
-  const { code, report } = await killedOnTheWay(["backfill", "--continue-on-error", "--json", ...PAGES]);
+  const { code, report } = await killedOnTheWay(["backfill", "--continue-on-error", "--json", ...PAGES], broughtSince);
   expect({ code, state: report.state, addsUp: report.addsUp }).toEqual({ code: 1, state: "finished", addsUp: true });
   expect(report.resumed).toBe(true);
   const counts = report.counts as Record<string, number>;

@@ -102,6 +102,13 @@ describe("the circuit", () => {
     guard.stop();
   });
 
+  test("opens after shorter times where everybody's deadline is short", async () => {
+    const guard = new Guard(store(), { patienceMs: 5 });
+    for (let n = 0; n < 5; n++) await outcome(guard.attempt(never, 5));
+    expect(guard.circuit).toBe("open");
+    guard.stop();
+  });
+
   test("closes by a probe once the store answers, so that no caller pays for finding out", async () => {
     let probes = 0;
     const guard = new Guard(

@@ -36,7 +36,6 @@ test.each([
   ["a Postgres with too many connections", coded("53300"), true],
   ["a timeout", new StoreTimeoutError("late"), true],
   ["a timeout of a second", new StoreTimeoutError("late", 1000), true],
-  ["a caller's own short patience", new StoreTimeoutError("late", 99), false],
   ["a broken constraint", coded("23505"), false],
 ])("%s counts against its circuit: %3$s", (_, error, outage) => {
   expect(isOutage(error)).toBe(outage);

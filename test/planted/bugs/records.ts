@@ -185,7 +185,7 @@ export const RECORD_BUGS: readonly PlantedBug[] = [
   ),
   bug(
     "record is set aside as it stands later, not as it was refused",
-    test("test/engine/drain.test.ts", "is handed on as it was refused"),
+    test("test/engine/drain-refused.test.ts", "is handed on as it was refused"),
     change(
       "src/engine/drain.ts",
       "reason: result.reason, value: refusedValue(held) }",

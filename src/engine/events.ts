@@ -30,7 +30,7 @@ export const events = {
     redisStamp,
     postgresStamp,
   }),
-  /** A read was answered by the store that isn't the authority. */
+  /** A read was answered by the store that isn't the authority, or by an authority that may lack what `from` couldn't be asked for. */
   fallback: (collection: string, from: StoreName, to: StoreName, count: number, reason: string) => ({
     collection,
     from,

@@ -14,6 +14,7 @@ import {
   TermMovedError,
 } from "./authority-read.js";
 import { type EngineContext, guardOf } from "./context.js";
+import { events } from "./events.js";
 import { fallback } from "./fallback.js";
 import type { ReadOutcome } from "./outcome.js";
 import { fetchMissing, newerOf } from "./refetch.js";
@@ -105,6 +106,11 @@ async function settleUncertain(
   }
   const elsewhere = await fetchMissing(context, collection, uncertain, operation, { store, fence });
   if (elsewhere instanceof FencedError) throw new TermMovedError(store);
+  if (elsewhere instanceof Error) {
+    const count = held.filter(({ kind }, i) => kind === "value" && uncertain.includes(ids[i] as string)).length;
+    const told = events.fallback(collection.name, otherStore(store), store, count, describe(elsewhere));
+    if (count > 0) context.events.emit("fallback", told);
+  }
   // What was put back, or adopted instead, is what the authority says from now on.
   const again =
     elsewhere instanceof Error || fence.complete

@@ -157,10 +157,7 @@ export class Runtime {
 
   /** Follows another strategy; connects to Redis again where it is needed. */
   async follow(strategy: StrategyName): Promise<void> {
-    if (!this.#redis && !this.fleet.redisGivenUp) {
-      const redis = await connectRedis(this.#options);
-      this.#redis = redis && guarded<RedisSide>(this.#options, redis);
-    }
+    await this.#connectRedis();
     if (!this.#redis && !strategies[strategy].redisOptional) {
       throw new StrategyError(
         `${strategy} needs Redis, but ${this.fleet.redisGivenUp ? "it was given up: take it back first" : "the option `redis` isn't set"}.`,
@@ -218,7 +215,13 @@ export class Runtime {
     }
   }
 
-  /** What must be looked at again and again: the schema that wasn't ready, the clock, a Redis that was given up. */
+  async #connectRedis(): Promise<void> {
+    if (this.#redis || this.fleet.redisGivenUp) return;
+    const redis = await connectRedis(this.#options);
+    this.#redis = redis && guarded<RedisSide>(this.#options, redis);
+  }
+
+  /** What must be looked at again and again: the schema that wasn't ready, the clock, a Redis that was given up or taken back. */
   async #keepUp(): Promise<void> {
     if (!this.#schemaReady) await this.#prepareSchema().catch(() => {});
     if (this.fleet.redisGivenUp && this.#redis) {
@@ -227,6 +230,8 @@ export class Runtime {
       redis.stop();
       await redis.store.close();
     }
+    // Another strategy may be followed just before a Redis is let go that was taken back meanwhile. One that is away is tried again.
+    if (!strategies[this.fleet.strategy].redisOptional) await this.#connectRedis().catch(() => {});
     const authority = this.#term.reign?.authority === "redis" ? this.#redis : this.#postgresGuard;
     const sent = Date.now();
     try {

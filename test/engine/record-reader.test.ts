@@ -142,6 +142,7 @@ describe("an authority that lost its memory", () => {
     engine.outage("postgres");
     const [a, b] = await read(engine, "a", "b");
     expect(b).toMatchObject({ kind: "hit", value: BLUE, store: "redis", fallback: true });
+    expect(engine.told.fallback).toMatchObject([{ from: "postgres", to: "redis", count: 1 }]);
     expect(a).toMatchObject({ kind: "error", store: "redis", fallback: false });
     const { error } = a as { error: Error };
     expect(error).toBeInstanceOf(AuthorityUnavailableError);

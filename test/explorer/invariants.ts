@@ -138,12 +138,15 @@ export function checkCounters(truth: Truth, one: CounterTruth): void {
   const grown = known && sum !== null && sum > sumOf(known) ? { ...known, redisPart: sum - known.postgresPart } : known;
   const [mine, held, ahead] = authority === "redis" ? [known, row, row] : [row, grown, known];
   const standing = authority === "redis" ? grown : row;
+  // What a bypass writer takes away from the mirror is no log's matter, nor what another had added before: that was carried over.
+  const isTaken = authority === "postgres" && known !== null && (sum ?? 0) < sumOf(known);
   // What expired counts nothing, and isn't brought back after a memory loss.
   const isOver = (state: CounterState) => world.redis.isPast(state.expiresAt) || world.postgres.isPast(state.expiresAt);
   if (
     mine &&
     mine.stamp > 0 &&
     !isOver(mine) &&
+    !isTaken &&
     !(held && includes(held, mine)) &&
     !isLogged(world, authority, counters.name, id, mine.stamp)
   ) {

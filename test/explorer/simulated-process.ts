@@ -131,7 +131,7 @@ export class SimulatedProcess {
       throw new StrategyError("Redis was given up.");
     }
     this.#drainer.start();
-    this.#upkeep = setInterval(() => this.#keepUp(), 250);
+    this.#upkeep = setInterval(() => void this.#keepUp(), 250);
     this.state = "serving";
   }
 
@@ -142,12 +142,15 @@ export class SimulatedProcess {
     this.fleet.follow(strategy);
   }
 
-  /** A Redis that was given up is let go. */
-  #keepUp(): void {
-    if (!this.fleet.redisGivenUp || !this.#redis) return;
-    this.scene.cover("let-redis-go");
-    this.#redis.stop();
-    this.#redis = null;
+  /** A Redis that was given up is let go; one that was taken back meanwhile is needed. */
+  async #keepUp(): Promise<void> {
+    if (this.fleet.redisGivenUp && this.#redis) {
+      this.scene.cover("let-redis-go");
+      this.#redis.stop();
+      this.#redis = null;
+    }
+    const isNeeded = !strategies[this.fleet.strategy].redisOptional && !this.fleet.redisGivenUp;
+    if (!this.#redis && isNeeded) await this.#connectRedis();
   }
 
   async #connectRedis(): Promise<void> {

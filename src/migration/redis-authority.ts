@@ -49,7 +49,9 @@ export function refuseUnlessRedis(reign: Reign): Reign {
 
 /** Checks what came along with a page of Redis. @throws FencedError when it was read under another term, or from a Redis that lost its memory */
 export function checkReply(context: BothStores, fence: Fence | null, term: number): void {
-  if (fence?.role === "authority" && fence.term === term && fence.complete) return;
+  // What a Redis that serves alone counts is added to Postgres's when both agree, so it may not be there already.
+  const isAgreed = fence?.agreed !== false;
+  if (fence?.role === "authority" && fence.term === term && fence.complete && isAgreed) return;
   context.term.contradicted();
   throw new FencedError("The term changed while Redis was read.");
 }

@@ -2,7 +2,7 @@
 import { counters } from "../explorer/collections.js";
 import type { History } from "./history.js";
 import { type Ends, effectOf, endsBetween, mayBeOver, mayLive } from "./lifetimes.js";
-import type { Span, Step } from "./some-order.js";
+import { lossStep, type Span, type Step } from "./some-order.js";
 
 export interface Stands {
   readonly sum: number;
@@ -76,14 +76,7 @@ export function counterSteps(id: string, history: History): Step<Stands>[] {
     if (what.kind !== "counted" || what.id !== id) continue;
     steps.push(looking("read", begun, ended, what.sum));
   }
-  for (const { begun, ended } of losses)
-    steps.push({
-      name: "a loss of Redis's memory",
-      begun,
-      ended,
-      optional: true,
-      after: (stands) => stands.before.map((one) => ({ ...one, before: stands.before })),
-    });
+  steps.push(...losses.map(lossStep<Stands>));
   return steps;
 }
 

@@ -3,7 +3,7 @@ import type { Answer } from "../explorer/answers.js";
 import type { Write } from "../explorer/callers.js";
 import type { Asked, History } from "./history.js";
 import { type Effect, type Ends, effectOf, endsBetween, mayBeOver, mayLive } from "./lifetimes.js";
-import type { Step } from "./some-order.js";
+import { lossStep, type Step } from "./some-order.js";
 
 export interface Held {
   readonly chain: readonly string[] | null;
@@ -61,14 +61,7 @@ export function recordSteps(id: string, history: History, ownerOf: (first: strin
         what.chain ? showing(what.chain) : (held, span) => notBegunBy(what.first, held, span),
       );
   }
-  for (const { begun, ended } of losses)
-    steps.push({
-      name: "a loss of Redis's memory",
-      begun,
-      ended,
-      optional: true,
-      after: (held) => held.before.map((one) => ({ ...one, before: held.before })),
-    });
+  steps.push(...losses.map(lossStep<Held>));
   return steps;
 }
 

@@ -18,6 +18,18 @@ export interface Step<S> {
   readonly after: (state: S, span: Span) => readonly S[];
 }
 
+/** Redis loses its memory: what stood before may be back. */
+export function lossStep<S extends { readonly before: readonly Omit<S, "before">[] }>({
+  begun,
+  ended,
+}: {
+  readonly begun: number;
+  readonly ended: number;
+}): Step<S> {
+  const after = ({ before }: S) => before.map((one) => ({ ...one, before }) as S);
+  return { name: "a loss of Redis's memory", begun, ended, optional: true, after };
+}
+
 /** More states than a readable history has: an answer isn't worth waiting for. */
 const LIMIT = 300_000;
 

@@ -6,7 +6,6 @@ import { stampOf } from "../../engine/difference.js";
 import { refusedValue } from "../../engine/refusals.js";
 import type { KnownReject } from "../../stores/postgres/rejects.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
-
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { rest } from "../run/pace.js";
 import type { Finding, SetAside } from "./findings.js";

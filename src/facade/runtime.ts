@@ -172,7 +172,7 @@ export class Runtime {
     const until = performance.now() + timeoutMs;
     while (this.#term.reign?.authority !== authority && performance.now() < until) {
       await this.fleet.tick();
-      if (this.fleet.waitingFor?.includes("processes to cross")) return;
+      if (this.fleet.waitsForOthers) return;
       if (this.#term.reign?.authority !== authority) await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

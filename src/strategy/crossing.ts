@@ -8,6 +8,7 @@ import { within } from "../stores/within.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
 import { checkGate, readLogs } from "./gate.js";
 import { handOver } from "./handover.js";
+import { listProcesses } from "./membership.js";
 import { refillRedis } from "./refill.js";
 import { type StrategyName, strategies } from "./strategies.js";
 
@@ -44,6 +45,7 @@ export class Crossing {
   /** The term in which this process filled Redis from Postgres to the end. */
   #refilled: number | null = null;
   #refusal = { text: "", until: 0 };
+  #waitsForOthers = false;
   /** The term in which it is known that no forced passage is left of the handover that began it. */
   #arrivedIn: number | null = null;
 
@@ -56,6 +58,11 @@ export class Crossing {
   begin(): void {
     this.#refusal = { text: "", until: 0 };
     this.#arrivedIn = null;
+  }
+
+  /** The last look that asked found processes that are still to cross. */
+  get waitsForOthers(): boolean {
+    return this.#waitsForOthers;
   }
 
   /** Brings back what Redis lacks, in the background. */
@@ -88,10 +95,8 @@ export class Crossing {
     }
     const others = await look.others();
     const behind = others.filter((lease) => strategies[lease.strategy as StrategyName].authority !== wish);
-    if (behind.length > 0) {
-      const names = behind.map((lease) => `${lease.host}:${lease.pid} ${lease.strategy}`).join(", ");
-      return `${behind.length} processes to cross: ${names}`;
-    }
+    this.#waitsForOthers = behind.length > 0;
+    if (this.#waitsForOthers) return `${listProcesses(behind)} to cross`;
     if (reign.authority === "redis" && !fences.redis?.complete)
       return fences.redis
         ? "Redis to be compared with Postgres after it lost its memory"

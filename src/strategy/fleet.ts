@@ -8,7 +8,7 @@ import type { Lease } from "../stores/store.js";
 import { Crossing } from "./crossing.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
 import { handOver } from "./handover.js";
-import { Membership } from "./membership.js";
+import { listProcesses, Membership } from "./membership.js";
 import { settleFences } from "./recovery.js";
 import { areNeighbours, type StrategyName, strategies } from "./strategies.js";
 
@@ -63,6 +63,10 @@ export class Fleet {
   get waitingFor(): string | null {
     return this.#waitingFor;
   }
+  /** Only other processes hold that up. */
+  get waitsForOthers(): boolean {
+    return this.#waitingFor !== null && this.#crossing.waitsForOthers;
+  }
   /** Redis was given up by the fleet. */
   get redisGivenUp(): boolean {
     return this.#givenUp;
@@ -76,9 +80,8 @@ export class Fleet {
     );
     if (apart.length > 0) {
       await this.#membership.leave();
-      const names = apart.map((lease) => `${lease.host}:${lease.pid} (${lease.strategy})`).join(", ");
       throw new StrategyError(
-        `This process can't start as ${this.#strategy}: ${names} ${apart.length === 1 ? "runs" : "run"} two or more stages away. Take the stages one after another, or stop these first.`,
+        `This process can't start as ${this.#strategy}: ${listProcesses(apart)} ${apart.length === 1 ? "runs" : "run"} two or more stages away. Take the stages one after another, or stop these first.`,
       );
     }
     this.#justJoined = true;

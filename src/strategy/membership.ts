@@ -88,3 +88,8 @@ export async function liveLeases({
   if (told.length === 0) return null;
   return [...new Map(told.flat().map((lease) => [lease.processId, lease])).values()];
 }
+
+/** Such as `web-1:4711 (DUAL_WRITE), web-2:815 (DUAL_WRITE)`. */
+export function listProcesses(processes: readonly Lease[]): string {
+  return processes.map(({ host, pid, strategy }) => `${host}:${pid} (${strategy})`).join(", ");
+}

@@ -43,7 +43,7 @@ test("a fleet that isn't there in time exits with 3 and is named, and isn't wait
   expect(late.stderr).toMatch(
     new RegExp(`1\\. Keep the decision[\\s\\S]*DUAL_WRITE_STRATEGY=REDIS_PRIMARY: .*:${process.pid}`),
   );
-  expect(late.stdout).toMatch(/Not done yet. Waiting for 1 processes to cross/);
+  expect(late.stdout).toMatch(/Not done yet. Waiting for \S+ \(\w+\) to cross/);
   expect(told.code).toBe(0);
   expect(JSON.parse(told.stdout)).toMatchObject({ state: "waiting", to: "REDIS_PRIMARY", from: ["DUAL_WRITE"] });
 });

@@ -155,7 +155,7 @@ describe("a fleet that is told by restarts", () => {
     expect(steps.join("\n")).toMatch(
       new RegExp(`APP_STRATEGY=${SECOND}: .*:${process.pid} \\(${FIRST}\\), .*:${process.pid}`),
     );
-    expect(waiting[0]).toMatch(/^2 processes to cross/);
+    expect(waiting[0]).toMatch(/^\S+ \(\w+\), \S+ \(\w+\) to cross$/);
 
     let done = false;
     const second = migration.flip(SECOND, {

@@ -17,7 +17,7 @@ describe("the authority stays", () => {
     const engine = await new FleetFixture().reign("redis", 3);
     const others = [lease("p2", "DUAL_WRITE", 1), lease("p3", "POSTGRES_PRIMARY", 2)];
     const waiting = await look(crossingOf(engine), engine, "POSTGRES_PRIMARY", others);
-    expect(waiting).toBe("1 processes to cross: p2:1 DUAL_WRITE");
+    expect(waiting).toBe("p2:1 (DUAL_WRITE) to cross");
     expect(engine.fences.redis).toBe("authority 3 complete");
   });
 

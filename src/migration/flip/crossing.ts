@@ -1,10 +1,12 @@
 /** Waits until every live process has crossed to a strategy and the authority is where it should be. */
+
 import type { Lease } from "../../stores/store.js";
 import { checkGate } from "../../strategy/gate.js";
+import { listProcesses } from "../../strategy/membership.js";
 import { type StrategyName, strategies } from "../../strategy/strategies.js";
 import type { MigrationContext } from "../migration-context.js";
 import { rest } from "../run/pace.js";
-import { type FleetLook, listProcesses, lookAtFleet } from "./fleet-look.js";
+import { type FleetLook, lookAtFleet } from "./fleet-look.js";
 import type { FlipProgress } from "./flip-options.js";
 
 /** Pause between looks. Milliseconds. */
@@ -45,7 +47,7 @@ export async function progressOf(look: FleetLook, to: StrategyName, holdUp: Hold
   const { reign } = look;
   const waitingFor = await (async () => {
     if (look.processes === null) return "a store to answer";
-    if (behind.length > 0) return `${behind.length} processes to cross: ${listProcesses(behind)}`;
+    if (behind.length > 0) return `${listProcesses(behind)} to cross`;
     if (reign?.authority !== strategies[to].authority) return (await holdUp?.tell(look)) ?? "the authority to move";
     return crossed.length === 0 ? `a process to start as ${to}` : null;
   })();

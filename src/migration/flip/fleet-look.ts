@@ -40,8 +40,3 @@ export function tooFar(look: FleetLook, to: StrategyName): Lease[] {
 export function restingStrategies(authority: StoreName): StrategyName[] {
   return strategyNames.filter((name) => strategies[name].authority === authority);
 }
-
-/** Such as `web-1:4711 (DUAL_WRITE), web-2:815 (DUAL_WRITE)`. */
-export function listProcesses(processes: readonly Lease[]): string {
-  return processes.map(({ host, pid, strategy }) => `${host}:${pid} (${strategy})`).join(", ");
-}

@@ -1,8 +1,10 @@
 /** What a flip refuses before it asks the gate. */
+
 import { AuthorityUnavailableError, ConfigurationError, StrategyError } from "../../errors.js";
 import type { StoreName } from "../../stores/state.js";
+import { listProcesses } from "../../strategy/membership.js";
 import { areNeighbours, parseStrategy, type StrategyName } from "../../strategy/strategies.js";
-import { type FleetLook, listProcesses, NOTHING_KNOWN, restingStrategies, tooFar } from "./fleet-look.js";
+import { type FleetLook, NOTHING_KNOWN, restingStrategies, tooFar } from "./fleet-look.js";
 import type { FlipOptions } from "./flip-options.js";
 
 /** @throws StrategyError for an unknown strategy, ConfigurationError for other options */

@@ -1,8 +1,10 @@
 /** The steps that a flip takes, as an operator reads them before and after. */
+
 import type { StoreName } from "../../stores/state.js";
+import { listProcesses } from "../../strategy/membership.js";
 import type { StrategyName } from "../../strategy/strategies.js";
 import type { CopyBack } from "./copy-back.js";
-import { type FleetLook, listProcesses } from "./fleet-look.js";
+import type { FleetLook } from "./fleet-look.js";
 import type { FlipOptions, FlipStep } from "./flip-options.js";
 
 const DEFAULT_VARIABLE = "DUAL_WRITE_STRATEGY";

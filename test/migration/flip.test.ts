@@ -240,6 +240,28 @@ test("a strategy file keeps its mode, and a link to it stays one", async () => {
   expect(await readFile(link, "utf8")).toBe(`${SECOND}\n`);
 });
 
+test("a rollback that was stopped before the authority had moved goes on when it is run again, and no further", async () => {
+  await follow(FIRST, 1);
+  for (const to of [SECOND, THIRD]) await migration.flip(to, { strategyFile: file });
+  const beside = await Migration.open({ redis: pair.redis.url, postgres: pair.databaseUrl });
+  try {
+    // The fleet can't make Redis the authority, so it stays half-way.
+    await pair.redisProxy.setMode("refuse");
+    await writeFile(file, `${SECOND}\n`);
+    await waitFor(async () => (await beside.status()).processes.every(({ strategy }) => strategy === SECOND));
+    expect(await beside.rollback({ dryRun: true, strategyFile: file })).toMatchObject({ to: SECOND });
+    await pair.redisProxy.setMode("pass");
+    expect(await beside.rollback({ strategyFile: file })).toMatchObject({
+      state: "done",
+      to: SECOND,
+      authority: "redis",
+    });
+    expect(await beside.rollback({ strategyFile: file })).toMatchObject({ state: "done", to: FIRST });
+  } finally {
+    await beside.close();
+  }
+});
+
 test("a rollback to the first stage works while Postgres is away, and says that the decision isn't in its list", async () => {
   const [store] = await follow(SECOND, 1);
   await pair.databaseProxy.setMode("refuse");

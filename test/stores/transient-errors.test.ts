@@ -18,6 +18,7 @@ describe.each([
   ["a deadlock in Postgres", coded("40P01"), true, true],
   ["a broken constraint", coded("23505"), false, true],
   ["an unknown Redis command", new Error("ERR unknown command"), false, false],
+  ["what a signal aborted", AbortSignal.abort().reason, false, false],
   ["a fault of the library's own", new TypeError("a bug"), false, false],
 ])("%s", (_, error, passes, nothingDone) => {
   test(`${passes ? "passes by itself" : "is for good"} and ${nothingDone ? "proves that nothing was done" : "proves nothing"}`, () => {

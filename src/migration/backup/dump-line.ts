@@ -20,28 +20,43 @@ export function* dumpLine({ key, expiresAt, dump }: KeyDump): Generator<string, 
 }
 
 const DUMP = '"dump":"';
-/** Bytes of base64 to read at once. Divisible by 4. */
-const READ = 1 << 18;
+const END = '"}';
 
-/** @throws SyntaxError */
-export function parseDumpLine(line: Buffer): KeyDump {
+/**
+ * `parts`: a line in the parts in which it was read. They are taken one by one, so that a great dump doesn't stand in memory twice.
+ * @throws SyntaxError
+ */
+export function parseDumpLine(parts: Buffer[]): KeyDump {
+  let head: Buffer = Buffer.alloc(0);
+  let at = -1;
   // In a key its quotes would be escaped.
-  const at = line.indexOf(DUMP);
-  if (at < 0 || !line.subarray(-2).equals(Buffer.from('"}')))
-    throw new SyntaxError("A line of the backup has no dump.");
-  const { key, keyBase64, expiresAt } = JSON.parse(`${line.toString("utf8", 0, at - 1)}}`) as {
+  for (let part = parts.shift(); part; part = at < 0 ? parts.shift() : undefined) {
+    head = Buffer.concat([head, part]);
+    at = head.indexOf(DUMP);
+  }
+  if (at < 0) throw new SyntaxError("A line of the backup has no dump.");
+  const { key, keyBase64, expiresAt } = JSON.parse(`${head.toString("utf8", 0, at - 1)}}`) as {
     key?: string;
     keyBase64?: string;
     expiresAt: number | null;
   };
   const name = key === undefined ? Buffer.from(keyBase64 ?? "", "base64") : Buffer.from(key);
-  return { key: name, expiresAt, dump: fromBase64(line.subarray(at + DUMP.length, -2)) };
+  parts.unshift(head.subarray(at + DUMP.length));
+  return { key: name, expiresAt, dump: decode(parts) };
 }
 
-function fromBase64(text: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(Math.ceil((text.length * 3) / 4));
+/** Base64 and then the line's end. */
+function decode(parts: Buffer[]): Buffer {
+  const most = parts.reduce((sum, part) => sum + part.length, 0);
+  const bytes = Buffer.allocUnsafe(Math.ceil((most * 3) / 4));
   let length = 0;
-  for (let from = 0; from < text.length; from += READ)
-    length += bytes.write(text.toString("latin1", from, from + READ), length, "base64");
+  let text = "";
+  for (let part = parts.shift(); part; part = parts.shift()) {
+    text += part.toString("latin1");
+    const whole = Math.floor(Math.max(0, text.length - END.length) / 4) * 4;
+    length += bytes.write(text.slice(0, whole), length, "base64");
+    text = text.slice(whole);
+  }
+  if (text !== END) throw new SyntaxError("A line of the backup ends within its dump.");
   return bytes.subarray(0, length);
 }

@@ -9,7 +9,8 @@ export interface Part {
 }
 
 export interface PartOptions {
-  readonly force: boolean;
+  /** What stands there is removed first. */
+  readonly replace: boolean;
   readonly signal: AbortSignal | undefined;
   /** Told of keys or rows written, and how many there are. */
   readonly onDone: (done: number, total: number) => void;

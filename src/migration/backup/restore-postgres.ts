@@ -46,7 +46,7 @@ export async function planPostgres(context: MigrationContext, part: Part, force:
 export async function restorePostgres(
   context: MigrationContext,
   { path, file, manifest }: Part,
-  { force, signal, onDone }: PartOptions,
+  { replace, signal, onDone }: PartOptions,
 ): Promise<{ rows: number | null }> {
   const { store } = context.postgres;
   if (manifest.postgres.by === "pg_dump") {
@@ -64,7 +64,7 @@ export async function restorePostgres(
       signal?.throwIfAborted();
       onDone(done, total);
     };
-    return { rows: await importRows(sql, names, linesOf(readBackupFile(path, file)), { replace: force, onRows }) };
+    return { rows: await importRows(sql, names, linesOf(readBackupFile(path, file)), { replace, onRows }) };
   } catch (error) {
     if (error instanceof ImportError)
       throw new BackupError(`${error.message} Nothing was written to Postgres.`, { cause: error });

@@ -5,8 +5,9 @@ import { dumpKeys, type KeyDump, listKeys, restoreDumps } from "../../stores/red
 import type { BothStores } from "../migration-context.js";
 import { readBackupFile } from "./backup-file.js";
 import { parseDumpLine } from "./dump-line.js";
-import { linesOf } from "./lines.js";
+import { linePartsOf } from "./lines.js";
 import { redisServerProgram, withRdbServer } from "./rdb-server.js";
+import { leaveMark, type RestoreMark, removeMark } from "./restore-mark.js";
 import type { Part, PartOptions } from "./restore-part.js";
 
 const BATCH = 200;
@@ -21,10 +22,10 @@ export interface RedisRestored {
 }
 
 /** @throws BackupError if the database holds keys, or nothing here can read the RDB */
-export async function planRedis({ redis }: BothStores, part: Part, force: boolean): Promise<string[]> {
+export async function planRedis({ redis }: BothStores, part: Part, replace: boolean): Promise<string[]> {
   const { createdAt, redis: held } = part.manifest;
   const keys = await redis.store.connection.client.dbsize();
-  if (keys > 0 && !force)
+  if (keys > 0 && !replace)
     throw new BackupError(
       `Redis isn't empty: the database holds ${keys} keys. Restore into an empty one, or give force to remove them first.`,
     );
@@ -38,30 +39,61 @@ export async function planRedis({ redis }: BothStores, part: Part, force: boolea
   ];
 }
 
-export async function restoreRedis(context: BothStores, part: Part, options: PartOptions): Promise<RedisRestored> {
+export async function restoreRedis(
+  context: BothStores,
+  part: Part,
+  mark: RestoreMark,
+  options: PartOptions,
+): Promise<RedisRestored> {
   const { client } = context.redis.store.connection;
-  if (part.file.holds === "redis-rdb") {
-    const program = (await redisServerProgram()) ?? refuseWithout(part.path);
-    const rdb = readBackupFile(part.path, part.file);
-    return withRdbServer(program, rdb, { database: databaseOf(part), signal: options.signal }, async (server) => {
-      if (options.force) await client.flushdb("ASYNC");
-      const total = await server.client.dbsize();
-      const keys = await write(context, part, keysOf(server.client), (done) => options.onDone(done, total), options);
-      return { keys, expired: server.expired };
-    });
-  }
-  if (options.force) await client.flushdb("ASYNC");
+  const begin = async () => {
+    if (options.replace) await client.flushdb("ASYNC");
+    await leaveMark(client, mark);
+  };
+  const restored =
+    part.file.holds === "redis-rdb"
+      ? await restoreRdb(context, part, begin, options)
+      : await restoreKeys(context, part, begin, options);
+  await removeMark(client);
+  return restored;
+}
+
+type Begin = () => Promise<void>;
+
+async function restoreRdb(
+  context: BothStores,
+  part: Part,
+  begin: Begin,
+  { signal, onDone }: PartOptions,
+): Promise<RedisRestored> {
+  const program = (await redisServerProgram()) ?? refuseWithout(part.path);
+  const rdb = readBackupFile(part.path, part.file);
+  return withRdbServer(program, rdb, { database: databaseOf(part), signal }, async (server) => {
+    await begin();
+    const total = await server.client.dbsize();
+    const keys = await write(context, part, keysOf(server.client), (done) => onDone(done, total), signal);
+    return { keys, expired: server.expired };
+  });
+}
+
+async function restoreKeys(
+  context: BothStores,
+  part: Part,
+  begin: Begin,
+  { signal, onDone }: PartOptions,
+): Promise<RedisRestored> {
+  await begin();
   let expired = 0;
   const now = await context.redis.store.now();
   async function* living(): AsyncGenerator<KeyDump[], void, undefined> {
-    for await (const line of linesOf(readBackupFile(part.path, part.file))) {
+    for await (const line of linePartsOf(readBackupFile(part.path, part.file))) {
       const dump = parseDumpLine(line);
       if (dump.expiresAt === null || dump.expiresAt > now) yield [dump];
       else expired++;
     }
   }
   const total = part.manifest.redis?.keys ?? 0;
-  const keys = await write(context, part, living(), (done) => options.onDone(done + expired, total), options);
+  const keys = await write(context, part, living(), (done) => onDone(done + expired, total), signal);
   return { keys, expired };
 }
 
@@ -79,7 +111,7 @@ async function write(
   { manifest }: Part,
   dumps: AsyncIterable<readonly KeyDump[]>,
   onKeys: (done: number) => void,
-  { signal }: PartOptions,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   let keys = 0;
   let batch: KeyDump[] = [];

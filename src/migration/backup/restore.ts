@@ -2,11 +2,13 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BackupError, ConfigurationError, GateRefusedError } from "../../errors.js";
+import { serverIdentity } from "../../stores/postgres/statements/server-identity.js";
 import type { Lease } from "../../stores/store.js";
 import { type MigrationContext, PAGE_MS, withRedis } from "../migration-context.js";
 import { RateMeter } from "../run/progress.js";
 import { checkBackupFile } from "./backup-file.js";
 import { type BackupFile, type BackupManifest, readManifest } from "./manifest.js";
+import { type RestoreMark, readMark } from "./restore-mark.js";
 import type { Part, PartOptions } from "./restore-part.js";
 import { planPostgres, restorePostgres } from "./restore-postgres.js";
 import { planRedis, type RedisRestored, restoreRedis } from "./restore-redis.js";
@@ -51,6 +53,7 @@ export interface RestoreReport {
 }
 
 /**
+ * Stopped or killed, and called again as it was, it goes on: with Redis alone where Postgres was restored already.
  * @throws BackupError if the backup is damaged or a store isn't empty; GateRefusedError while processes use the stores;
  *   ConfigurationError
  */
@@ -65,18 +68,40 @@ export async function restore(context: MigrationContext, options: RestoreOptions
   for (const { path, file } of Object.values(parts)) await checkBackupFile(path, file);
   await refuseLiveFleet(context);
   const force = options.force ?? false;
+  const mark = await markOf(context, manifest, parts);
+  const left = force || !parts.redis ? null : await readMark(withRedis(context).redis.store.connection.client);
+  const goesOn = left?.backup === mark.backup;
+  const isRestored = goesOn && parts.postgres !== undefined && left.database === mark.database;
+  const replace = force || goesOn;
   const steps = [
-    ...(parts.postgres ? await planPostgres(context, parts.postgres, force) : []),
-    ...(parts.redis ? await planRedis(withRedis(context), parts.redis, force) : []),
+    ...(isRestored ? ["Postgres: nothing, the restore that was stopped had brought it back."] : []),
+    ...(parts.postgres && !isRestored ? await planPostgres(context, parts.postgres, force) : []),
+    ...(parts.redis ? await planRedis(withRedis(context), parts.redis, replace) : []),
   ];
   options.onPlan?.(steps);
   if (options.dryRun) return { steps, done: false, redis: null, postgres: null };
-  const part = (phase: RestoreProgress["phase"]) => ({ force, signal: options.signal, onDone: meter(phase, options) });
-  const postgres = parts.postgres ? await restorePostgres(context, parts.postgres, part("postgres")) : null;
+  const part = (phase: RestoreProgress["phase"], empty: boolean) => {
+    return { replace: empty, signal: options.signal, onDone: meter(phase, options) };
+  };
+  const postgres =
+    parts.postgres && !isRestored ? await restorePostgres(context, parts.postgres, part("postgres", force)) : null;
   const redis = parts.redis
-    ? await restoreRedis(withRedis(context), parts.redis, part("redis")).catch((error) => half(error, options))
+    ? await restoreRedis(withRedis(context), parts.redis, mark, part("redis", replace)).catch((e) => half(e, options))
     : null;
   return { steps, done: true, redis, postgres };
+}
+
+/** What is left in Redis until all of it is restored. */
+async function markOf({ postgres }: MigrationContext, manifest: BackupManifest, parts: Parts): Promise<RestoreMark> {
+  const { server } = parts.postgres
+    ? await postgres.attempt((store) => serverIdentity(store.sql), PAGE_MS)
+    : { server: "" };
+  return { backup: `${manifest.label} ${manifest.createdAt}`, database: server };
+}
+
+interface Parts {
+  readonly redis?: Part;
+  readonly postgres?: Part;
 }
 
 function choose(
@@ -84,7 +109,7 @@ function choose(
   folder: string,
   { only, redisBy = "keys" }: RestoreOptions,
   context: MigrationContext,
-): { redis?: Part; postgres?: Part } {
+): Parts {
   if (only !== undefined && only !== "redis" && only !== "postgres")
     throw new ConfigurationError([{ path: "only", message: "redis or postgres" }]);
   if (redisBy !== "keys" && redisBy !== "rdb")
@@ -108,12 +133,11 @@ function choose(
   return { ...(redis ? { redis } : {}), ...(postgres ? { postgres } : {}) };
 }
 
-/** What Redis has of it now stands in the way of another try. */
-function half(error: unknown, { signal, only }: RestoreOptions): never {
+/** What Redis has of it now is marked as a part. */
+function half(error: unknown, { signal }: RestoreOptions): never {
   if (!signal?.aborted) throw error;
-  const done = only === "redis" ? "" : " Postgres is restored; --only redis leaves it so.";
   throw new BackupError(
-    `Stopped while Redis was restored: it may hold a part of the backup.${done} Run it again with force, which removes that part first.`,
+    "Stopped while Redis was restored: it may hold a part of the backup. Run the same again: it empties Redis of that part and restores it anew.",
     { cause: error },
   );
 }

@@ -2,7 +2,7 @@
 import { AuthorityUnavailableError, StrategyError } from "../../errors.js";
 import { type StrategyName, strategies, strategyNames } from "../../strategy/strategies.js";
 import type { MigrationContext } from "../migration-context.js";
-import { lookAtFleet, NOTHING_KNOWN, strategiesOf } from "./fleet-look.js";
+import { type FleetLook, lookAtFleet, NOTHING_KNOWN, restingStrategies, strategiesOf } from "./fleet-look.js";
 import { flip } from "./flip.js";
 import { checkWay } from "./flip-checks.js";
 import type { FlipOptions, FlipReport } from "./flip-options.js";
@@ -13,7 +13,7 @@ export async function rollback(context: MigrationContext, options: FlipOptions =
   return flip(context, await stageBefore(context), options);
 }
 
-/** The strategy one stage before the furthest that a live process follows. */
+/** The strategy one stage before the furthest that a live process follows; that one, while the way back to it isn't at its end. */
 async function stageBefore(context: MigrationContext): Promise<StrategyName> {
   const look = await lookAtFleet(context);
   if (look.processes === null) throw new AuthorityUnavailableError(NOTHING_KNOWN);
@@ -23,7 +23,14 @@ async function stageBefore(context: MigrationContext): Promise<StrategyName> {
       `No process is alive, so there is no stage to go back from. Name the strategy: dual-write flip ${strategyNames.join("|")}.`,
     );
   }
+  if (isOnItsWayBack(look, last)) return last;
   const before = strategyNames[strategies[last].stage - 1];
   if (before) return before;
   throw new StrategyError(`${last} is the first stage. What is before it is the application without the library.`);
+}
+
+/** All processes have crossed, and the authority is still that of a later stage. */
+function isOnItsWayBack({ reign }: FleetLook, last: StrategyName): boolean {
+  if (reign === null) return false;
+  return restingStrategies(reign.authority).every((name) => strategies[name].stage > strategies[last].stage);
 }

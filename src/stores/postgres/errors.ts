@@ -138,7 +138,7 @@ function isState(code: string): boolean {
 function driverError(error: unknown): DriverError {
   if (typeof error !== "object" || error === null) return {};
   const outer = error as DriverError;
-  return outer.code === undefined && typeof outer.cause === "object" && outer.cause !== null
-    ? (outer.cause as DriverError)
-    : outer;
+  const inner = outer.code === undefined && typeof outer.cause === "object" ? (outer.cause as DriverError) : outer;
+  // Others number their codes: what a signal aborted has 20.
+  return typeof inner?.code === "string" ? inner : {};
 }

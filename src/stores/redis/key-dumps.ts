@@ -88,10 +88,25 @@ function given(error: Error | null, told: number, at: number): number | "gone" |
   return told === -1 ? null : at;
 }
 
+/** Greater than this a dump goes by itself: a pipeline would copy it once more. Bytes. */
+const ALONE = 1 << 20;
+
 /** Writes them over whatever stands under their keys. Returns why keys were refused, each once. */
 export async function restoreDumps(client: Redis, dumps: readonly KeyDump[]): Promise<Error[]> {
   const restoring = client.pipeline();
-  for (const { key, expiresAt, dump } of dumps) restoring.restore(key, expiresAt ?? 0, dump, "REPLACE", "ABSTTL");
+  for (const one of dumps) if (one.dump.length <= ALONE) restoring.restore(...restoreArguments(one));
   const replies = (await restoring.exec()) as [Error | null, unknown][];
-  return replies.flatMap(([error]) => (error ? [error] : []));
+  const refused = replies.flatMap(([error]) => (error ? [error] : []));
+  for (const one of dumps) {
+    if (one.dump.length <= ALONE) continue;
+    await client.restore(...restoreArguments(one)).catch((error: Error) => {
+      if (error.name !== "ReplyError") throw error;
+      refused.push(error);
+    });
+  }
+  return refused;
+}
+
+function restoreArguments({ key, expiresAt, dump }: KeyDump): [Buffer, number, Buffer, "REPLACE", "ABSTTL"] {
+  return [key, expiresAt ?? 0, dump, "REPLACE", "ABSTTL"];
 }

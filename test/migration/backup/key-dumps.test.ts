@@ -1,7 +1,7 @@
 /** Dumps come in groups of a bounded size, whatever stands under the keys. */
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { dumpKeys } from "../../../src/stores/redis/key-dumps.js";
+import { dumpKeys, restoreDumps } from "../../../src/stores/redis/key-dumps.js";
 import type { RedisServer } from "../../servers/redis-server.js";
 import { freshRedis } from "../../support/databases.js";
 
@@ -46,4 +46,18 @@ test("where the server doesn't tell sizes, they come all the same", async () => 
   const keeper = new Redis(server.url, { username: "keeper", password: "word" });
   expect((await groupsOf(keeper, ["a"])).flat()).toEqual([["a", expect.any(Number)]]);
   keeper.disconnect();
+});
+
+test("are written back small ones together and great ones alone, and each that is refused is told", async () => {
+  const keys = ["small", "great"].map((name) => Buffer.from(name));
+  await redis.set("small", "1", "EX", 1000);
+  await redis.set("great", Buffer.alloc(3 * MIB, 7));
+  const dumps = [];
+  for await (const group of dumpKeys(redis, keys)) dumps.push(...group);
+  await redis.del("small", "great");
+  const cut = dumps.map((one) => ({ ...one, key: Buffer.from(`cut ${one.key}`), dump: one.dump.subarray(0, -1) }));
+  const refused = await restoreDumps(redis, [...dumps, ...cut]);
+  expect(refused.map(({ message }) => message)).toEqual(Array(2).fill(expect.stringMatching(/checksum/)));
+  expect((await redis.keys("*")).sort()).toEqual(expect.arrayContaining(["great", "small"]));
+  expect([await redis.strlen("great"), await redis.exists("cut small", "cut great")]).toEqual([3 * MIB, 0]);
 });

@@ -127,7 +127,7 @@ describe("is refused, and nothing was written,", () => {
   });
 });
 
-test("stopped half-way leaves no server behind, and says how to go on", async () => {
+test("stopped half-way leaves no server behind, and goes on when it is run again", async () => {
   const { from, to } = fixture();
   for (let n = 0; n < 2000; n++) await from.redis.set(`key:${n}`, n);
   const backup = await backUp();
@@ -139,10 +139,11 @@ test("stopped half-way leaves no server behind, and says how to go on", async ()
     signal: stop.signal,
     onProgress: () => stop.abort(),
   });
-  await expect(stopped).rejects.toThrow(/Stopped while Redis was restored.*again with force/);
+  await expect(stopped).rejects.toThrow(/Stopped while Redis was restored.*Run the same again/);
   await waitFor(async () => running().length === 0, { what: "the server's end" });
-  const again = await to.migration.restore({ backup, only: "redis", redisBy: "rdb", force: true });
+  const again = await to.migration.restore({ backup, only: "redis", redisBy: "rdb" });
   expect(again.redis?.keys).toBe(2000);
+  expect(await contentOf(to.redis)).toEqual(await contentOf(from.redis));
 });
 
 async function replaceRdb(backup: string, bytes: Buffer, contentBytes: number): Promise<void> {

@@ -36,6 +36,7 @@ describe("an error", () => {
     ["a missing table", error({ code: "42P01" }), false, false, true],
     ["a broken constraint", error({ code: "23505" }), false, false, true],
     ["one of JavaScript's", new TypeError("message"), false, false, false],
+    ["what was aborted, whose code is a number", AbortSignal.abort().reason, false, false, false],
     ["nothing at all", undefined, false, false, false],
   ])("such as %s is classified", (_, given, transient, notSent, notApplied) => {
     expect([isTransient(given), wasNotSent(given), wasNotApplied(given)]).toEqual([transient, notSent, notApplied]);

@@ -62,6 +62,7 @@ async function openEngine(gathering: boolean): Promise<Record<string, (i: number
       () => redis,
       postgres,
       () => {},
+      () => [collection, usage],
     ),
     policy: () => policy,
     deadlines: { read: 500, write: 5000, mirror: 500 },

@@ -49,10 +49,10 @@ async function withMirror(
   }
 }
 
-/** While Redis lacks something, it asks Postgres before it writes: an outage of the mirror would count for the authority's. */
+/** Complete for everything, or for what was copied. While Redis lacks something, it asks Postgres before it writes: an outage of the mirror would count for the authority's. */
 async function untilComplete({ redis }: Stage): Promise<void> {
   const until = performance.now() + 30_000;
-  while ((await redis.get("dual-write:fence"))?.split(" ")[3] !== "1") {
+  while (!/^\d+ \w+ \S+ (1 -|0 [^-]\S*) /.test((await redis.get("dual-write:fence")) ?? "")) {
     if (performance.now() > until) throw new Error("Redis didn't become complete");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

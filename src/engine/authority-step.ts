@@ -2,10 +2,11 @@
  * The course of every write, of records as of counters: the authority decides, what it has lost is fetched first, the mirror is told.
  * Functions that wait are kept short here and their rare parts apart, since each call pays for the room that all of its parts take.
  */
-import { ValidationError } from "../errors.js";
+import { type OutcomeUnknownError, ValidationError } from "../errors.js";
 import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
+import { outcomeUnknown } from "../stores/retry.js";
 import type { CounterAddResult, Fenced, RecordWriteResult } from "../stores/store.js";
 import type { EngineContext } from "./context.js";
 import type { Message, Told } from "./mirror.js";
@@ -134,14 +135,17 @@ function messagesOf<R extends Result>(
   return messages;
 }
 
-function refusal(
-  { refusedTo }: { readonly refusedTo: string },
-  collection: Collection,
+function refusal<C extends Collection>(
+  { what, refusedTo }: { readonly what: (collection: C) => string; readonly refusedTo: string },
+  collection: C,
   reason: string,
   operation: Operation,
-): ValidationError {
-  return new ValidationError(
+): ValidationError | OutcomeUnknownError {
+  const refused = new ValidationError(
     [{ path: "", message: `${collection.name}: the authority refuses ${refusedTo}: ${reason}` }],
     { operationId: operation.id },
   );
+  // It says nothing of an earlier attempt: that may be carried out yet, when what was against it is gone.
+  if (!operation.unheard && !operation.uncertain) return refused;
+  return outcomeUnknown(what(collection), { cause: refused, operationId: operation.id });
 }

@@ -3,9 +3,9 @@ import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
 import type { StoreName } from "../stores/state.js";
 import { otherStore } from "../stores/state.js";
-import type { Fence, HeldCounter, HeldRecord } from "../stores/store.js";
+import type { Fence } from "../stores/store.js";
 import { type EngineContext, guardOf } from "./context.js";
-import { counterDifference, type Held, recordDifference, sameHeld, stampOf } from "./difference.js";
+import { differenceOf, type Held, lastingDifference, sameHeld, stampOf } from "./difference.js";
 import { events } from "./events.js";
 import type { ReadOutcome } from "./outcome.js";
 
@@ -83,12 +83,12 @@ export class Comparison {
     const suspects = ids.filter((_, i) => differenceOf(collection, first.mine[i] as Held, first.theirs[i] as Held));
     if (suspects.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
-    const second = await this.#look(collection, suspects, authority);
+    const [second, now] = await Promise.all([this.#look(collection, suspects, authority), this.#presentMoment()]);
     if (!second.whole) return;
     for (const [i, id] of suspects.entries()) {
       const at = ids.indexOf(id);
       const [mine, theirs] = [second.mine[i] as Held, second.theirs[i] as Held];
-      const kind = differenceOf(collection, mine, theirs);
+      const kind = lastingDifference(collection, mine, theirs, now);
       const stood = sameHeld(mine, first.mine[at] as Held) && sameHeld(theirs, first.theirs[at] as Held);
       if (!kind || !stood || second.logged.has(id)) continue;
       this.counts.differed++;
@@ -101,6 +101,13 @@ export class Comparison {
         events.divergence(kind, collection.name, id, stamps.redis, stamps.postgres),
       );
     }
+  }
+
+  /** The later of the two servers' clocks. */
+  async #presentMoment(): Promise<number> {
+    const { redis, postgres, deadlines } = this.#context;
+    const clocks = [redis, postgres].map((guard) => guard?.attempt((store) => store.now(), deadlines.mirror) ?? 0);
+    return Math.max(...(await Promise.all(clocks)));
   }
 
   async #look(collection: Collection, ids: readonly string[], authority: StoreName) {
@@ -131,10 +138,4 @@ function inspect(
   return collection.kind === "records"
     ? guard.attempt((store) => store.inspectRecords(collection, ids), timeoutMs)
     : guard.attempt((store) => store.inspectCounters(collection, ids), timeoutMs);
-}
-
-function differenceOf(collection: Collection, authority: Held, mirror: Held) {
-  return collection.kind === "records"
-    ? recordDifference(authority as HeldRecord, mirror as HeldRecord)
-    : counterDifference(authority as HeldCounter, mirror as HeldCounter);
 }

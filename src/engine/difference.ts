@@ -1,10 +1,40 @@
 /** How what two stores hold of one record or counter differs. */
+import type { Collection } from "../stores/collection.js";
 import type { HeldCounter, HeldRecord } from "../stores/store.js";
 import type { DivergenceKind } from "./events.js";
 
 export type Held = HeldRecord | HeldCounter;
 
 type Difference = Exclude<DivergenceKind, "bypass-overwritten">;
+
+/** What ends as soon as this is judged by two clocks. Milliseconds. */
+const CLOCKS_MS = 2000;
+
+/** How two stores differ in what a reader would see; null: they agree. */
+export function differenceOf(collection: Collection, authority: Held, mirror: Held): Difference | null {
+  return collection.kind === "records"
+    ? recordDifference(authority as HeldRecord, mirror as HeldRecord)
+    : counterDifference(authority as HeldCounter, mirror as HeldCounter);
+}
+
+/**
+ * The same, but for what has ended by the clock of one store and not of the other. `now`: the later of the two servers' clocks,
+ * milliseconds since the epoch.
+ */
+export function lastingDifference(
+  collection: Collection,
+  authority: Held,
+  mirror: Held,
+  now: number,
+): Difference | null {
+  const kind = differenceOf(collection, authority, mirror);
+  const isOver = kind === "missing" ? endsSoon(authority, now) : kind === "extra" && endsSoon(mirror, now);
+  return isOver ? null : kind;
+}
+
+function endsSoon(held: Held, now: number): boolean {
+  return "expiresAt" in held && held.expiresAt !== null && held.expiresAt <= now + CLOCKS_MS;
+}
 
 /** How two stores' records differ in what a reader would see; null: they agree. */
 export function recordDifference(authority: HeldRecord, mirror: HeldRecord): Difference | null {

@@ -17,6 +17,8 @@ export interface Refusal {
   readonly reason: string;
   /** What was refused: a value's bytes, a counter's sum; null for a delete, or where something else stands. */
   readonly value: Buffer | null;
+  /** Of the state that was refused. */
+  readonly stamp: number;
 }
 
 export interface DrainOptions {
@@ -30,6 +32,8 @@ export interface DrainOptions {
   readonly limit?: number;
   /** Told of what is refused for good; true: it was set aside, so its entry goes. */
   readonly refuse: (refusal: Refusal) => Promise<boolean>;
+  /** Told whenever entries were confirmed and removed: a drain that fails after it has moved something all the same. */
+  readonly moved?: () => void;
   /** Counts the tries of what is refused, over all rounds that share it. @default this drain's own */
   readonly refusals?: Refusals;
 }
@@ -74,6 +78,7 @@ export async function drainBatch(
       if (one === "fenced") drained.fenced = true;
       else {
         drained.done += one.done;
+        if (one.done > 0) options.moved?.();
         refused.push(...one.refused);
       }
     }
@@ -83,7 +88,9 @@ export async function drainBatch(
   if (!failed && !drained.fenced) {
     const { forGood, again } = refusals.count(`${from.store.name} ${collection.name}`, refused);
     drained.again = again.length;
-    drained.done += await setAside(context, collection, from, forGood, options.refuse);
+    const kept = await setAside(context, collection, from, forGood, options.refuse);
+    drained.done += kept;
+    if (kept > 0) options.moved?.();
   }
   if (drained.done > 0) {
     const clock = await from.attempt((store) => store.now(), CALL_MS);
@@ -132,7 +139,7 @@ async function setAside(
   const kept: LogEntry[] = [];
   for (const { entry, reason, value } of refused) {
     context.events.emit("rejected", events.rejected(collection.name, entry.id, reason));
-    if (await refuse({ collection, id: entry.id, reason, value })) kept.push(entry);
+    if (await refuse({ collection, id: entry.id, reason, value, stamp: entry.stamp })) kept.push(entry);
   }
   if (kept.length > 0) await from.attempt((store) => store.clearLog(collection, kept), CALL_MS);
   return kept.length;

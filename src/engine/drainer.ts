@@ -2,7 +2,7 @@
 import { FencedError } from "../errors.js";
 import type { Collection } from "../stores/collection.js";
 import type { Guard } from "../stores/guard.js";
-import type { RedisSide } from "../stores/sides.js";
+import { type RedisSide, taskOf } from "../stores/sides.js";
 import { isTransient } from "../stores/transient-errors.js";
 import type { DrainContext } from "./context.js";
 import { drainBoth, type Refusal } from "./drain.js";
@@ -29,15 +29,19 @@ export interface DrainerOptions {
 export class Drainer {
   readonly #context: DrainContext;
   readonly #options: DrainerOptions;
+  readonly #task: string;
   readonly #refusals = new Refusals();
   readonly #abort = new AbortController();
   #loop: Promise<void> | null = null;
+  /** When an entry was worked off last, or a drain was asked for. Milliseconds, monotonic. */
+  #movedAt = 0;
   /** The round under way: two at once would send the same states. */
   #round: Promise<unknown> = Promise.resolve();
 
   constructor(context: DrainContext, options: DrainerOptions) {
     this.#context = context;
     this.#options = options;
+    this.#task = taskOf("drain", options.collections);
   }
 
   start(): void {
@@ -49,7 +53,7 @@ export class Drainer {
    * @throws the signal's reason; what keeps a store from being reached when nothing moved for PATIENCE_MS
    */
   async drain(signal?: AbortSignal): Promise<void> {
-    let movedAt = performance.now();
+    this.#movedAt = performance.now();
     for (;;) {
       signal?.throwIfAborted();
       let done = 0;
@@ -59,10 +63,9 @@ export class Drainer {
         done = drained.done;
       } catch (error) {
         const passes = isTransient(error) || error instanceof FencedError;
-        if (!passes || performance.now() - movedAt > PATIENCE_MS) throw error;
+        if (!passes || performance.now() - this.#movedAt > PATIENCE_MS) throw error;
       }
-      if (done > 0) movedAt = performance.now();
-      else await pause(50, signal);
+      if (done === 0) await pause(50, signal);
     }
   }
 
@@ -79,7 +82,7 @@ export class Drainer {
         const redis = this.#options.redis();
         const mine =
           redis &&
-          (await redis.attempt((store) => store.claimTask("drain", this.#options.processId, TASK_MS), TASK_MS));
+          (await redis.attempt((store) => store.claimTask(this.#task, this.#options.processId, TASK_MS), TASK_MS));
         if (mine) round = await this.#once(MIN_AGE_MS, signal);
       } catch {
         // A store is away: its own calls tell so, and the log waits.
@@ -90,7 +93,11 @@ export class Drainer {
 
   #once(minAgeMs: number, signal?: AbortSignal) {
     const { collections, refuse } = this.#options;
-    const begin = () => drainBoth(this.#context, collections, { minAgeMs, refuse, refusals: this.#refusals }, signal);
+    const moved = () => {
+      this.#movedAt = performance.now();
+    };
+    const options = { minAgeMs, refuse, refusals: this.#refusals, moved };
+    const begin = () => drainBoth(this.#context, collections, options, signal);
     const round = this.#round.then(begin, begin);
     this.#round = round;
     return round;

@@ -17,7 +17,7 @@ import { type EngineContext, guardOf } from "./context.js";
 import { events } from "./events.js";
 import { fallback } from "./fallback.js";
 import type { ReadOutcome } from "./outcome.js";
-import { fetchMissing, newerOf } from "./refetch.js";
+import { fetchMissing, newerOf, stateOf } from "./refetch.js";
 
 type ByteOutcome = ReadOutcome<Buffer>;
 
@@ -124,9 +124,13 @@ async function settleUncertain(
       // What stands may be behind what the other store has: better than nothing, and marked.
       return mine.kind === "value" ? { ...own(i), fallback: true } : unknownMiss(store, describe(elsewhere));
     }
-    if (again) return toOutcome(again[at] as HeldRecord, store, false);
+    const stands = again ? (again[at] as HeldRecord) : mine;
+    if (again && isCertain(stands, fence)) return toOutcome(stands, store, false);
+    // Not put back, or refused there.
     const theirs = elsewhere.get(id) as HeldRecord;
-    return newerOf(mine, theirs) === theirs ? toOutcome(theirs, otherStore(store), false) : own(i);
+    return newerOf(stands, theirs) === theirs
+      ? toOutcome(theirs, otherStore(store), false)
+      : toOutcome(stands, store, false);
   });
 }
 
@@ -222,6 +226,7 @@ export async function readForUpdate(
   if (isCertain(held, fence)) return held;
   const elsewhere = await fetchMissing(context, collection, [id], operation, { store, fence });
   if (elsewhere instanceof Error) throw new AuthorityReadError(otherStore(store), elsewhere);
-  const [again] = await readAgain(context, collection, [id], store, fence, operation);
-  return again as HeldRecord;
+  const [again] = (await readAgain(context, collection, [id], store, fence, operation)) as [HeldRecord];
+  if (isCertain(again, fence) || !stateOf(elsewhere.get(id) as HeldRecord)) return again;
+  return { kind: "unreadable", reason: `${store} refuses what ${otherStore(store)} holds of it` };
 }

@@ -1,5 +1,6 @@
 /** What this process believes about the present term, and how it finds out. The stores' fences have the last word. */
 import { FencedError } from "../errors.js";
+import type { Collection } from "../stores/collection.js";
 import { describe, type Guard } from "../stores/guard.js";
 import type { Operation } from "../stores/operation.js";
 import { retried } from "../stores/retry.js";
@@ -40,15 +41,23 @@ export class TermView {
   readonly #postgres: Guard;
   /** Asks for the terms to be settled: bootstrap, recovery, handover. */
   readonly #settle: () => void;
+  /** What the fences' `complete` speaks of. */
+  readonly #collections: () => readonly Collection[];
   #reign: Reign | null = null;
   #last: Reign | null = null;
   #greatest = 0;
   #refreshing: Promise<Fences> | null = null;
 
-  constructor(redis: () => Guard | null, postgres: Guard, settle: () => void) {
+  constructor(
+    redis: () => Guard | null,
+    postgres: Guard,
+    settle: () => void,
+    collections: () => readonly Collection[],
+  ) {
     this.#redis = redis;
     this.#postgres = postgres;
     this.#settle = settle;
+    this.#collections = collections;
   }
 
   /** The last reign known, which may have ended meanwhile. */
@@ -102,7 +111,7 @@ export class TermView {
   async #fenceOf(guard: Guard | null): Promise<Fence | null | undefined> {
     if (!guard) return undefined;
     try {
-      return await guard.attempt((store) => store.readFence(), 1000);
+      return await guard.attempt((store) => store.readFence(this.#collections()), 1000);
     } catch {
       return undefined;
     }

@@ -69,6 +69,7 @@ export class Runtime {
       () => this.#redis,
       this.#postgresGuard,
       () => this.fleet.poke(),
+      () => Object.values(this.collections),
     );
     const definitions = { ...builtinCollections({ zone: options.zone }), ...options.collections };
     this.collections = Object.fromEntries(

@@ -38,6 +38,7 @@ export async function openContext(options: MigrationOptions): Promise<MigrationC
       () => redis,
       postgres,
       () => {},
+      () => keyspace.collections,
     ),
     evidence: new ControlRecords(postgresStore.sql),
     events: new EventHub(),

@@ -3,7 +3,7 @@ import { type Reign, reignOf } from "../engine/term-view.js";
 import { FencedError, StrategyError } from "../errors.js";
 import type { Fence } from "../stores/store.js";
 import { settleFences } from "../strategy/recovery.js";
-import { refillRedis } from "../strategy/refill.js";
+import { refillRedis, refusesFilling } from "../strategy/refill.js";
 import type { BothStores, MigrationContext } from "./migration-context.js";
 
 /**
@@ -27,6 +27,7 @@ export async function settledReign(context: MigrationContext): Promise<Reign> {
   if (fences.redis?.complete === false && !fences.postgres?.redisGivenUp) {
     context.term.contradicted();
     const refilled = await refillRedis(context, reign.term);
+    if (refilled === "refused") throw refusesFilling();
     if (refilled !== "done")
       throw new FencedError("Redis lost its memory and is being refilled. Retry when it holds everything again.");
     await context.term.refresh();

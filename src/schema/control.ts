@@ -87,6 +87,8 @@ export const dualWriteRejects = pgTable(
     source: text("source").notNull(),
     firstSeen: moment("first_seen").notNull().defaultNow(),
     attempts: integer("attempts").notNull().default(1),
+    /** Of the state that was refused; 0: it was never stamped. */
+    stamp: bigint("stamp", { mode: "number" }).notNull().default(0),
   },
   (table) => [unique("dual_write_rejects_key").on(table.collection, table.key)],
 );

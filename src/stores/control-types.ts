@@ -23,6 +23,8 @@ export interface Lease {
   readonly stage: number;
   readonly host: string;
   readonly pid: number;
+  /** The collections that it knows. Told by Redis only. */
+  readonly collections?: readonly string[];
   /** Reads that it compared with the mirror, and how many of them differed. Told by Redis only: without it nothing is compared. */
   readonly samples?: { readonly compared: number; readonly differed: number };
 }

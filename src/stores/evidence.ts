@@ -1,4 +1,5 @@
 /** What the control tables keep for the gate: runs, differences, decisions, and what was set aside. */
+import type { Stamp } from "./state.js";
 
 export interface Rejected {
   readonly collection: string;
@@ -7,6 +8,23 @@ export interface Rejected {
   readonly value: Buffer | null;
   /** Where it was met: `backfill`, `drain`, `verify`. */
   readonly source: string;
+  /** Of the state that was refused; 0: it was never stamped, or isn't known. */
+  readonly stamp: Stamp;
+}
+
+/** What the list says of a key. */
+export interface KnownReject {
+  /** What was refused; null for a delete, or where nothing readable stood. */
+  readonly value: Buffer | null;
+  readonly reason: string;
+  readonly source: string;
+  readonly stamp: Stamp;
+}
+
+/** A key that is well again, as far as was looked: its place on the list goes unless a state with a greater stamp was set aside. */
+export interface WellAgain {
+  readonly key: string;
+  readonly stamp: Stamp;
 }
 
 export interface Decision {
@@ -58,8 +76,10 @@ export interface Evidence {
   recordDecision(decision: Decision): Promise<void>;
   /** The newest forced passage to `strategy` within the last day that no handover has used up, if any. */
   forcedPassage(strategy: string): Promise<{ reason: string; at: Date } | null>;
-  setAside(rejected: Rejected): Promise<void>;
-  /** A value that was set aside and is copied now. */
-  takeBack(collection: string, key: string): Promise<void>;
+  /** One row for each key; what was set aside of a later state stays. */
+  setAside(rejects: readonly Rejected[]): Promise<void>;
+  takeBack(collection: string, keys: readonly WellAgain[]): Promise<void>;
+  /** Those of these keys that are set aside. */
+  knownRejects(collection: string, keys: readonly string[]): Promise<Map<string, KnownReject>>;
   rejectCount(): Promise<number>;
 }

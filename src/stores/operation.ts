@@ -11,7 +11,8 @@ export interface CallOptions {
   readonly operationId?: string;
 }
 
-const PLAIN = /^[A-Za-z0-9_-]{1,64}$/;
+/** But for `-` alone, by which companions say that there is none. */
+const PLAIN = /^(?!-$)[A-Za-z0-9_-]{1,64}$/;
 
 /** Nobody else's: 96 random bits, drawn once for each process because drawing is slow. */
 const OWN = randomBytes(12).toString("base64url");
@@ -28,6 +29,8 @@ export class Operation {
   sending = false;
   /** An attempt changed a store whose reign then ended: only the next one tells what became of it. */
   uncertain = false;
+  /** An attempt's answer was lost: it may have been carried out, or may be yet. */
+  unheard = false;
   /** What it was to be built on didn't stand any more. */
   outrun = false;
   readonly #deadlineAt: number;

@@ -24,6 +24,7 @@ const NONE: Readonly<Attempts> = { mayBeDone: false, last: undefined };
  * @throws AuthorityUnavailableError if certainly nothing was done
  */
 export async function retried<T>(operation: Operation, what: () => string, call: () => Promise<T>): Promise<T> {
+  operation.unheard = false;
   if (operation.expired || operation.cancelled) throw failure(operation, what, NONE, late());
   try {
     const value = await call();
@@ -84,7 +85,11 @@ function late(): StoreTimeoutError {
 /** After a failed attempt. */
 function note(operation: Operation, attempts: Attempts, error: unknown): void {
   attempts.last = error;
-  if (operation.sending && !(error instanceof FencedError) && !provesNothingDone(error)) attempts.mayBeDone = true;
+  if (operation.sending && !(error instanceof FencedError) && !provesNothingDone(error)) {
+    attempts.mayBeDone = true;
+    // Any other error is the store's word on this attempt. It says nothing of one before it that is still under way.
+    operation.unheard ||= isTransient(error);
+  }
   operation.sending = false;
 }
 
@@ -95,7 +100,7 @@ function failure(
   { mayBeDone, last }: Readonly<Attempts>,
   error: unknown,
 ): unknown {
-  if (!operation.expired && !operation.cancelled) return error;
+  if (!operation.expired && !operation.cancelled && !operation.unheard) return error;
   const options = { cause: last ?? error, operationId: operation.id };
   if (mayBeDone || operation.uncertain) return outcomeUnknown(what(), options);
   if (operation.cancelled)

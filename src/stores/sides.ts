@@ -1,6 +1,6 @@
 /** What each store offers beyond the common port, since Redis forgets and Postgres remembers. */
 import type { Collection, RecordCollection } from "./collection.js";
-import type { Fence, Store } from "./store.js";
+import type { Fence, HeldRecord, Store } from "./store.js";
 
 /** What a process says of a Redis server's memory after a loss. */
 export interface MemoryClaim {
@@ -20,8 +20,26 @@ export interface LastFence {
 /** The task of filling Redis from Postgres. */
 export const REFILL = "refill";
 
+/** A task that is done for some collections: processes that know others have one of their own, or these would never come to theirs. */
+export function taskOf(task: string, collections: readonly Collection[]): string {
+  return `${task}:${collections
+    .map(({ name }) => name)
+    .sort()
+    .join()}`;
+}
+
 export interface RedisSide extends Store {
   readonly name: "redis";
+  /**
+   * As the port's. `most`: bytes of values at most, about; then it may answer for some of the first ids only, and for none where the
+   * first alone holds more: ask for that one without a bound.
+   */
+  inspectRecords(
+    collection: RecordCollection,
+    ids: readonly string[],
+    adopt?: { readonly term: number; readonly mode: "changed" | "bare" },
+    most?: number,
+  ): Promise<{ fence: Fence | null; held: HeldRecord[] }>;
   /** What became of the memory that the fence speaks for: `all`, the fence is gone too; `some`, another server's run wrote it. */
   memoryLost(): Promise<"no" | "some" | "all">;
   /**
@@ -42,10 +60,10 @@ export interface RedisSide extends Store {
   /** From now on an index lookup that finds nothing means that there is nothing. */
   setIndexed(collection: RecordCollection): Promise<void>;
   /**
-   * Marks all complete if the fence is still in `term` and `refiller` still has the task `REFILL`: no memory was lost since he took it.
-   * False: it isn't so.
+   * Marks these complete, which `refiller` copied, if the fence is still in `term` and he still has the task `REFILL`: no memory was
+   * lost since he took it. False: it isn't so. Other processes may know collections that he doesn't: these stay as they are.
    */
-  setCompleteInTerm(term: number, refiller: string): Promise<boolean>;
+  setCompleteInTerm(collections: readonly Collection[], term: number, refiller: string): Promise<boolean>;
   /** Whether nothing but the library's own keys stands in the database. */
   isEmpty(): Promise<boolean>;
   /** Takes a task that one process at a time should do; renewed by calling again with the same owner. */

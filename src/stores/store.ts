@@ -206,8 +206,11 @@ export interface Store {
   /** Removes each entry whose stamp is not above the one given. A confirmed tombstone begins its retention. */
   clearLog(collection: Collection, entries: readonly LogEntry[]): Promise<void>;
   logStatus(collection: Collection): Promise<LogStatus>;
+  /** Names of the collections of which a log holds entries or has left some out, also of those that this process doesn't know. */
+  loggedCollections(): Promise<string[]>;
 
-  readFence(): Promise<Fence | null>;
+  /** `complete`: for all of `collections`, which a process asks for its own; without them for every collection that there is. */
+  readFence(collections?: readonly Collection[]): Promise<Fence | null>;
   /** Creates the fence where none is. Returns the one that stands afterwards. */
   createFence(fence: Fence): Promise<Fence>;
   /**
@@ -222,7 +225,7 @@ export interface Store {
   /** Marks one collection (null: all) complete or incomplete. */
   setComplete(collection: Collection | null, complete: boolean): Promise<void>;
 
-  /** All ids in pages, with what stands; order and page boundaries are the store's own. Redis: SCAN; Postgres: by id. */
+  /** All ids in pages, with what stands; order and page boundaries are the store's own. Redis: SCAN; Postgres: by id, fewer where values are great. */
   pageRecords(
     collection: RecordCollection,
     after: string | null,

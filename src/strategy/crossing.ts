@@ -21,6 +21,14 @@ function control<T>(work: Promise<T>): Promise<T> {
 const GATE_REST = 4;
 /** But at the latest after this. Milliseconds. */
 const GATE_REST_MAX_MS = 5000;
+/** Pause before a Redis is filled again that refused something of it. Milliseconds. */
+const REFUSED_REST_MS = 5000;
+
+/** The collections that these processes know and this one doesn't. */
+function unknownOf(leases: readonly Lease[], known: readonly string[]): string[] {
+  const named = leases.flatMap(({ collections = [] }) => collections);
+  return [...new Set(named)].filter((name) => !known.includes(name));
+}
 
 export interface CrossingOptions {
   readonly signal: AbortSignal;
@@ -46,6 +54,7 @@ export class Crossing {
   #refilled: number | null = null;
   #refusal = { text: "", until: 0 };
   #waitsForOthers = false;
+  #refillAgainAt = 0;
   /** The term in which it is known that no forced passage is left of the handover that began it. */
   #arrivedIn: number | null = null;
 
@@ -67,12 +76,15 @@ export class Crossing {
 
   /** Brings back what Redis lacks, in the background. */
   refill(term: number): void {
+    if (performance.now() < this.#refillAgainAt) return;
     this.#refilling ??= refillRedis(this.#context(), term, { signal: this.#options.signal })
       .then((result) => {
         if (result === "done") {
           this.#refilled = term;
           this.#options.onFilled();
         }
+        // What it refuses, it refuses until somebody puts it right.
+        if (result === "refused") this.#refillAgainAt = performance.now() + REFUSED_REST_MS;
       })
       .catch(() => {}) // A store went away: the next look begins again.
       .finally(() => {
@@ -97,6 +109,12 @@ export class Crossing {
     const behind = others.filter((lease) => strategies[lease.strategy as StrategyName].authority !== wish);
     this.#waitsForOthers = behind.length > 0;
     if (this.#waitsForOthers) return `${listProcesses(behind)} to cross`;
+    const known = this.#context().collections.map(({ name }) => name);
+    const wider = others.filter(({ collections = [] }) => collections.some((name) => !known.includes(name)));
+    if (wider.length > 0) {
+      this.#waitsForOthers = true;
+      return `${listProcesses(wider)} to move the authority, knowing collections that this process doesn't: ${unknownOf(wider, known).join(", ")}`;
+    }
     if (reign.authority === "redis" && !fences.redis?.complete)
       return fences.redis
         ? "Redis to be compared with Postgres after it lost its memory"

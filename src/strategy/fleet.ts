@@ -48,6 +48,7 @@ export class Fleet {
       stage: strategies[this.#strategy].stage,
       host: options.host,
       pid: options.pid,
+      collections: context().collections.map(({ name }) => name),
       samples: options.samples?.(),
     }));
     const onFilled = () => {

@@ -31,9 +31,12 @@ export async function checkGate(
 ): Promise<GateCheck[]> {
   const checks: GateCheck[] = [];
   const postgres = await context.postgres.attempt((store) => store.readFence(), CONTROL_MS);
+  // A verify is as old as Postgres says, which dated it: this process's clock may be wrong.
+  const now = await context.postgres.attempt((store) => store.now(), CONTROL_MS);
   for (const collection of context.collections) {
     const evidence = await context.evidence.of(collection.name);
-    if (to === "postgres") checks.push(...(await checkCollection(context, collection, evidence, postgres)));
+    if (to === "postgres")
+      checks.push(...(await checkCollection(context, collection, evidence, { fence: postgres, now })));
     checks.push(rejectsCheck(collection.name, lackedBy(to, evidence)));
   }
   checks.push(...(await checkLogs(context, to)));
@@ -68,11 +71,11 @@ async function checkCollection(
   context: FleetContext,
   collection: Collection,
   evidence: CollectionEvidence,
-  postgres: Fence | null,
+  postgres: { readonly fence: Fence | null; readonly now: number },
 ): Promise<GateCheck[]> {
   const name = collection.name;
   // A keyspace that was empty when the library was installed has nothing to copy: every write since went through it.
-  const bornComplete = (postgres?.complete ?? false) && evidence.backfilledAt === null;
+  const bornComplete = (postgres.fence?.complete ?? false) && evidence.backfilledAt === null;
   return [
     {
       name: `${name}: backfill complete`,
@@ -87,6 +90,7 @@ async function checkCollection(
     verifyCheck(
       name,
       evidence,
+      postgres.now,
       bornComplete && evidence.verifiedAt === null && (await wentThroughLibrary(context, collection)),
     ),
     {
@@ -123,8 +127,8 @@ async function lookAtPage(redis: Guard<RedisSide>, collection: Collection, after
   };
 }
 
-function verifyCheck(name: string, evidence: CollectionEvidence, throughLibrary: boolean): GateCheck {
-  const age = evidence.verifiedAt ? Date.now() - evidence.verifiedAt.getTime() : Number.POSITIVE_INFINITY;
+function verifyCheck(name: string, evidence: CollectionEvidence, now: number, throughLibrary: boolean): GateCheck {
+  const age = evidence.verifiedAt ? now - evidence.verifiedAt.getTime() : Number.POSITIVE_INFINITY;
   const never = evidence.verifiedAt === null;
   const passed = never ? throughLibrary : evidence.verifiedClean && age <= VERIFY_MAX_AGE_MS;
   const state = never

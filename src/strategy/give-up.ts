@@ -3,7 +3,7 @@ import { type GateCheck, GateRefusedError, StrategyError } from "../errors.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
 import { liveLeases } from "./membership.js";
 import { settleFences } from "./recovery.js";
-import { refillRedis } from "./refill.js";
+import { refillRedis, refusesFilling } from "./refill.js";
 import { type StrategyName, strategies } from "./strategies.js";
 
 /** What must hold before Redis can be given up. */
@@ -90,6 +90,7 @@ export async function takeRedisBack(
     const { redis: fence } = await context.term.refresh();
     if (settled.settled && fence?.complete) break;
     const filling = settled.settled && fence ? await refillRedis(context, fence.term, options) : "busy";
+    if (filling === "refused") throw refusesFilling();
     if (filling === "busy") await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

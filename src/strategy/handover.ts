@@ -19,7 +19,8 @@ const ANOTHER_TERM = { done: false, waitingFor: "the term that another process h
 /**
  * Moves the authority away from `from`, which reigns (or is closed) in `term`. Every step may be repeated, and by any process:
  * whoever finds a closed store finishes what another began. Between close and open writes wait; reads go on from the closed store.
- * `forced`: also where a full repair log left out entries, or the next authority refused records, which stay behind.
+ * `forced`: also where a full repair log left out entries, the next authority refused records, or nobody here knows a collection that
+ * has a log; these stay behind.
  */
 export async function handOver(
   context: FleetContext,
@@ -36,6 +37,9 @@ export async function handOver(
     await old.attempt((store) => store.openFence(standing.term), CONTROL_MS);
     return ANOTHER_TERM;
   }
+
+  const unknown = options.forced ? null : await unknownIn(context, old);
+  if (unknown) return unknown;
 
   // 2. What is in the log now is carried over while the old authority still works, so that the pause is short.
   await drainOnce(context, old, next, term, true);
@@ -59,6 +63,9 @@ export async function handOver(
       return { done: false, waitingFor: `the repair log of ${collection.name}, which can't be worked off now` };
   }
 
+  const left = options.forced ? null : await unknownIn(context, old);
+  if (left) return left;
+
   // What was refused after the gate had looked would be lost to every reader: then the old one goes on.
   const lacking = options.forced ? [] : await refusedBy(context, next.store.name);
   if (lacking.length > 0) return takeBack(old, next, term, lacking);
@@ -69,6 +76,14 @@ export async function handOver(
   await old.attempt((store) => store.raiseFence(term + 1), CONTROL_MS).catch(() => {});
   await context.term.refresh();
   return { done: true, term: term + 1 };
+}
+
+/** A log of a collection that this process doesn't know can be worked off only by one that does. */
+async function unknownIn({ collections }: FleetContext, old: Guard): Promise<HandoverResult | null> {
+  const logged = await old.attempt((store) => store.loggedCollections(), CONTROL_MS);
+  const unknown = logged.filter((name) => !collections.some((one) => one.name === name));
+  if (unknown.length === 0) return null;
+  return { done: false, waitingFor: `a process that knows ${unknown.join(", ")}, which has a repair log to work off` };
 }
 
 /** Collections of which the next authority refused something that was acknowledged. */

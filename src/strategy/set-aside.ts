@@ -10,14 +10,9 @@ import type { FleetContext } from "./fleet-context.js";
 
 /** One refused record can't hold up the others, nor the fleet: it is set aside as it was refused. */
 export function setAside({ evidence }: Pick<FleetContext, "evidence">): (refusal: Refusal) => Promise<boolean> {
-  return async ({ collection, id, reason, value }) => {
-    await evidence.setAside({
-      collection: collection.name,
-      key: collection.redisKey(id),
-      reason,
-      value,
-      source: "drain",
-    });
+  return async ({ collection, id, reason, value, stamp }) => {
+    const key = collection.redisKey(id);
+    await evidence.setAside([{ collection: collection.name, key, reason, value, source: "drain", stamp }]);
     return true;
   };
 }
@@ -55,6 +50,10 @@ export async function retrySetAside(
 
 async function retryBatch(context: FleetContext, collection: Collection, ids: readonly string[]): Promise<Retried[]> {
   const { authority, term } = await context.term.require();
+  // Before the look at what stands: what is set aside after it stays on the list.
+  const keys = ids.map((id) => collection.redisKey(id));
+  const listed = await context.evidence.knownRejects(collection.name, keys);
+  const stampOf = (id: string) => listed.get(collection.redisKey(id))?.stamp ?? 0;
   const [from, to] = [context[authority], context[otherStore(authority)]];
   if (!from || !to) throw new FencedError("One of the stores isn't connected, so nothing can be sent to it.");
   const entries = ids.map((id) => ({ id, stamp: 0 }));
@@ -66,24 +65,29 @@ async function retryBatch(context: FleetContext, collection: Collection, ids: re
   const outcomes = new Map<string, Retried>(ids.map((id) => [id, { id, outcome: "waiting" }]));
   for (const { id } of sent.gone) outcomes.set(id, { id, outcome: "gone" });
   const refused: Refusal[] = sent.unreadable.map(({ entry, reason }) => {
-    return { collection, id: entry.id, reason, value: null };
+    return { collection, id: entry.id, reason, value: null, stamp: stampOf(entry.id) };
   });
+  const wellAgain = new Map(sent.gone.map(({ id }) => [id, stampOf(id)]));
   const told: LogEntry[] = [];
   sent.reply.results.forEach((result, i) => {
     const { id, state, held } = sent.messages[i] as Sending;
-    if (result.kind === "rejected") refused.push({ collection, id, reason: result.reason, value: refusedValue(held) });
+    const { stamp } = state;
+    if (result.kind === "rejected")
+      refused.push({ collection, id, reason: result.reason, value: refusedValue(held), stamp });
     // What expired is told as its own delete, which the other store may hold as what expired.
-    else if (result.kind === "applied" || result.same || result.stamp === state.stamp)
+    else if (result.kind === "applied" || result.same || result.stamp === stamp) {
       outcomes.set(id, { id, outcome: "sent" });
-    else return;
-    told.push({ id, stamp: state.stamp });
+      wellAgain.set(id, Math.max(stamp, stampOf(id)));
+    } else return;
+    told.push({ id, stamp });
   });
   for (const { id, reason } of refused) outcomes.set(id, { id, outcome: "refused", reason });
   const refuse = setAside(context);
   for (const one of refused) await refuse(one);
-  for (const { id, outcome } of outcomes.values())
-    if (outcome === "sent" || outcome === "gone")
-      await context.evidence.takeBack(collection.name, collection.redisKey(id));
+  await context.evidence.takeBack(
+    collection.name,
+    [...wellAgain].map(([id, stamp]) => ({ key: collection.redisKey(id), stamp })),
+  );
   // Only now: a process that dies before leaves an entry, which is sent once more.
   await from.attempt((store) => store.clearLog(collection, told), CALL_MS);
   return [...outcomes.values()];

@@ -1,4 +1,5 @@
 /** Removes in the background what has been dead for the whole retention: tombstones and expired rows. */
+import { taskOf } from "../stores/sides.js";
 import { CONTROL_MS, type FleetContext } from "./fleet-context.js";
 
 /** Pause between two sweeps. Milliseconds. */
@@ -21,6 +22,7 @@ export function sweepNowAndThen(context: () => FleetContext): () => Promise<void
 
 /** One process of the fleet sweeps; where Redis is gone each may, since every sweep takes rows of its own. */
 async function sweepOnce({ redis, postgres, collections, processId }: FleetContext): Promise<void> {
-  if (redis && !(await redis.attempt((store) => store.claimTask("sweep", processId, EVERY_MS), CONTROL_MS))) return;
+  const task = taskOf("sweep", collections);
+  if (redis && !(await redis.attempt((store) => store.claimTask(task, processId, EVERY_MS), CONTROL_MS))) return;
   for (const collection of collections) await postgres.attempt((store) => store.sweep(collection, LIMIT), CONTROL_MS);
 }

@@ -218,7 +218,7 @@ test("the command marks what must be changed before a flip, and prints privilege
   const env = { REDIS_URL: server.url, DATABASE_URL: database.url };
   const { code, stdout } = await runCli(["doctor", "--privileges"], env);
   expect(code).toBe(1);
-  expect(stdout).toMatch(/^!! +postgres +schema +2 migrations to apply/m);
+  expect(stdout).toMatch(/^!! +postgres +schema +\d+ migrations to apply/m);
   expect(stdout).toMatch(/^!! postgres, schema: Run `dual-write migrate-schema`\.$/m);
   for (const user of ["dual-write", "dual-write-operator", "dual-write-restore"])
     expect(stdout).toContain(`\nACL SETUSER ${user} on >PASSWORD`);

@@ -107,6 +107,17 @@ export function describeCounterMerges(makeStore: MakeStore): void {
       expect(await calls().count("a")).toMatchObject({ operations: [...ids("old").slice(16), ...ids("new")] });
     });
 
+    test("takes the newer state's where it knows those held, or has as many as are kept", async () => {
+      await calls().beMirror();
+      const ids = (from: string) => Array.from({ length: 64 }, (_, n) => `${from}${n}`);
+      await calls().applyCount("a", { redisPart: 2, stamp: 1000, operations: ["b", "a"] });
+      await calls().applyCount("a", { redisPart: 3, stamp: 2000, operations: ["b", "a", "c"] });
+      expect(await calls().count("a")).toMatchObject({ operations: ["b", "a", "c"] });
+      await calls().applyCount("a", { redisPart: 90, stamp: 3000, operations: ids("new") });
+      await calls().applyCount("a", { redisPart: 1, postgresPart: 1, stamp: 1500, operations: ids("old") });
+      expect(await calls().count("a")).toMatchObject({ operations: ids("new") });
+    });
+
     test("takes a life that was renewed", async () => {
       await calls().beMirror();
       const [early, late] = [await calls().soon(), await calls().soon(60_000)];
@@ -148,6 +159,21 @@ export function describeCounterMerges(makeStore: MakeStore): void {
         { id: "a", state: counterState({ redisPart: 1 }) },
       ]);
       expect(refused).toEqual({ fenced: true, fence: null });
+    });
+
+    test("says which it left alone of one, two or three states", async () => {
+      await calls().beMirror();
+      await calls().applyCount("b", { redisPart: 9, stamp: 2000 });
+      const state = counterState({ redisPart: 1 });
+      for (const ids of [["b"], ["a", "b"], ["b", "c"], ["d", "b", "e"]]) {
+        const answer = await calls().store.applyCounters(
+          counts,
+          1,
+          ids.map((id) => ({ id, state })),
+        );
+        const results = ids.map((id) => ({ kind: id === "b" ? "kept" : "applied" }));
+        expect(answer).toMatchObject({ fenced: false, results });
+      }
     });
 
     test("answers each of several states by itself, in their order", async () => {

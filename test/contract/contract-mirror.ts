@@ -90,6 +90,21 @@ export function describeMirror(makeStore: MakeStore): void {
       expect(await calls().read("a")).toMatchObject({ stamp: 1000, bytes: item("blue") });
     });
 
+    test("says which it left alone of one, two or three states", async () => {
+      await calls().beMirror();
+      await calls().apply("b", { stamp: 2000 });
+      const state = recordState({ stamp: 1000 });
+      for (const ids of [["b"], ["a", "b"], ["b", "c"], ["d", "b", "e"]]) {
+        const answer = await calls().store.applyRecords(
+          items,
+          1,
+          ids.map((id) => ({ id, state })),
+        );
+        const results = ids.map((id) => ({ kind: id === "b" ? "kept" : "applied" }));
+        expect(answer).toMatchObject({ fenced: false, results });
+      }
+    });
+
     test("answers each of several states by itself, in their order", async () => {
       await calls().beMirror();
       await calls().apply("b", { stamp: 2000 });

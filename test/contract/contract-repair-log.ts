@@ -26,6 +26,21 @@ export function describeRepairLog(makeStore: MakeStore): void {
       );
     });
 
+    test("names the collections of which it holds something, known to this process or not", async () => {
+      await calls().beAuthority();
+      const names = async () => (await calls().store.loggedCollections()).sort();
+      const collections = [items.name, counts.name, "others"];
+      const lease = { processId: "p", strategy: "DUAL_WRITE", stage: 1, host: "h", pid: 1, collections };
+      await calls().store.putLease(lease, 10_000);
+      await calls().store.dropLease("p");
+      expect(await names()).toEqual([]);
+      const { stamp } = await calls().put({ id: "a" });
+      await calls().add({ id: "a" });
+      expect(await names()).toEqual([counts.name, items.name].sort());
+      await calls().store.clearLog(items, [{ id: "a", stamp }]);
+      expect(await names()).toEqual([counts.name]);
+    });
+
     test("gives the oldest first, as many as asked for", async () => {
       await calls().beAuthority();
       const stamps: number[] = [];

@@ -68,6 +68,29 @@ export function describeLegacyForm(makeStore: MakeRedis): void {
       expect(await bypass().members(RED_SET)).toEqual([]);
     });
 
+    test("of a set keeps what ends, as under the programs before, also what has ended by the time it is applied", async () => {
+      await calls().beMirror();
+      const ends = await calls().soon(40);
+      await calls().apply("a", { stamp: 2000, bytes: item("red"), expiresAt: ends });
+      await calls().pass(ends);
+      await calls().apply("b", { stamp: 2000, bytes: item("red"), expiresAt: ends });
+      expect(await calls().read("b")).toMatchObject({ kind: "expired" });
+      expect((await bypass().members(RED_SET)).sort()).toEqual(["a", "b"]);
+    });
+
+    test("of a set is left as it is by an adoption: its programs keep it themselves", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "a", bytes: item("red") });
+      await bypass().set(items.redisKey("a"), item("blue"));
+      await bypass().set(items.redisKey("b"), item("red"));
+      await calls().inspect("a", "bare");
+      await calls().inspect("b", "bare");
+      expect(await bypass().members(RED_SET)).toEqual(["a"]);
+      // The next state that the library brings sets it right.
+      await calls().put({ id: "a", bytes: item("blue") });
+      expect(await bypass().members(RED_SET)).toEqual([]);
+    });
+
     test("of a set that lives for a while lives on with each addition", async () => {
       await calls().beAuthority();
       await calls().put({ id: "a", bytes: item("red") });

@@ -2,10 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import { REFILL } from "../../src/stores/sides.js";
-import { item, items } from "./contract-collections.js";
+import { counts, item, items } from "./contract-collections.js";
 import { useHarness } from "./contract-harness.js";
 import type { MakeRedis } from "./redis-contract.js";
 import { loseAll } from "./redis-memory-loss.js";
+
+const ALL = [items, counts];
 
 export function describeRedisTasks(makeStore: MakeRedis): void {
   describe("the mark of a full log", () => {
@@ -52,6 +54,16 @@ export function describeRedisTasks(makeStore: MakeRedis): void {
       expect((await find()).ids).toEqual(["a", "bare"]);
     });
 
+    test("is left as it is by an adoption", async () => {
+      await calls().beAuthority();
+      await calls().put({ id: "a", bytes: item("blue") });
+      await calls().harness.bypass.set(items.redisKey("a"), item("red"));
+      await calls().harness.bypass.set(items.redisKey("b"), item("red"));
+      expect(await calls().inspect("a", "bare")).toMatchObject({ kind: "value", bypass: false });
+      expect(await calls().inspect("b", "bare")).toMatchObject({ kind: "value", bypass: false });
+      expect((await find()).ids).toEqual([]);
+    });
+
     test("has to be built again after a full loss", async () => {
       await calls().beAuthority();
       await calls().store.setIndexed(items);
@@ -77,32 +89,47 @@ export function describeRedisTasks(makeStore: MakeRedis): void {
     const refillerOf = (owner: string) => calls().store.claimTask(REFILL, owner, 60_000);
 
     test("is marked complete only in the term that it was refilled in", async () => {
-      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 2, "one")).toBe(false);
       await loseAll(calls());
       expect(await refillerOf("one")).toBe(true);
-      expect(await calls().store.setCompleteInTerm(1, "one")).toBe(false);
-      expect(await calls().store.setCompleteInTerm(3, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 1, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 3, "one")).toBe(false);
+      expect(await calls().store.readFence(ALL)).toMatchObject({ complete: false });
+      expect(await calls().store.setCompleteInTerm(ALL, 2, "one")).toBe(true);
+      expect(await calls().store.readFence(ALL)).toMatchObject({ complete: true });
+      expect((await calls().store.readRecords(items, [])).fence).toMatchObject({ complete: true });
+    });
+
+    test("is complete for what was copied alone: another process may know more collections", async () => {
+      await loseAll(calls());
+      expect(await refillerOf("one")).toBe(true);
+      expect(await calls().store.setCompleteInTerm([counts], 2, "one")).toBe(true);
+      expect((await calls().store.readCounters(counts, [])).fence).toMatchObject({ complete: true });
+      expect((await calls().store.readRecords(items, [])).fence).toMatchObject({ complete: false });
+      expect(await calls().store.readFence([counts])).toMatchObject({ complete: true });
+      expect(await calls().store.readFence(ALL)).toMatchObject({ complete: false });
       expect(await calls().store.readFence()).toMatchObject({ complete: false });
-      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(true);
-      expect(await calls().store.readFence()).toMatchObject({ complete: true });
+      expect(await calls().store.setCompleteInTerm(ALL, 2, "one")).toBe(true);
+      expect(await calls().store.readFence(ALL)).toMatchObject({ complete: true });
+      expect((await calls().store.readRecords(items, [])).fence).toMatchObject({ complete: true });
     });
 
     test("is marked complete only by whoever filled all of this memory", async () => {
       await loseAll(calls());
-      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 2, "one")).toBe(false);
       expect(await refillerOf("one")).toBe(true);
-      expect(await calls().store.setCompleteInTerm(2, "two")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 2, "two")).toBe(false);
       // Another loss, told under a term that was raised before, and then raised to the same one.
       await calls().harness.bypass.flush();
       await calls().store.claimMemory({ term: 1, role: "authority", complete: false, agreed: true });
       await calls().store.raiseFence(2);
       expect(await calls().store.renewTask(REFILL, "one", 60_000)).toBe(false);
-      expect(await calls().store.setCompleteInTerm(2, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 2, "one")).toBe(false);
       // A claim to a memory that came back with the task in it.
       expect(await refillerOf("one")).toBe(true);
       await calls().harness.bypass.restart();
       await calls().store.claimMemory({ term: 3, role: "mirror", complete: false, agreed: true });
-      expect(await calls().store.setCompleteInTerm(3, "one")).toBe(false);
+      expect(await calls().store.setCompleteInTerm(ALL, 3, "one")).toBe(false);
       expect(await calls().store.readFence()).toMatchObject({ complete: false });
     });
 

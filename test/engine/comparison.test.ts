@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Comparison } from "../../src/engine/comparison.js";
 import type { Collection } from "../../src/stores/collection.js";
-import type { CounterState } from "../../src/stores/state.js";
+import type { CounterState, RecordState, StoreName } from "../../src/stores/state.js";
 import { counts, item, items } from "../contract/contract-collections.js";
 import { recordState } from "../contract/contract-harness.js";
 import type { StoredFence } from "../memory/control.js";
@@ -25,9 +25,13 @@ async function diverged(): Promise<EngineFixture> {
   return engine;
 }
 
-async function compare(engine: EngineFixture, collection: Collection = items): Promise<Comparison> {
+async function compare(
+  engine: EngineFixture,
+  collection: Collection = items,
+  store: StoreName = "redis",
+): Promise<Comparison> {
   const comparison = new Comparison(engine.context);
-  const outcome = { kind: "hit", value: RED, store: "redis", fallback: false, stamp: 1, expiresAt: null } as const;
+  const outcome = { kind: "hit", value: RED, store, fallback: false, stamp: 1, expiresAt: null } as const;
   comparison.sample(collection, ["a"], [outcome]);
   await comparison.settled();
   return comparison;
@@ -88,6 +92,37 @@ describe("a difference", () => {
     });
     expect((await compare(engine)).counts).toEqual({ compared: 1, differed: 0 });
     expect(engine.called("redis.readLog")).toBe(look);
+  });
+});
+
+describe("an end that has come by one server's clock only", () => {
+  /** Postgres reigns; Redis's clock is so far ahead, and has mirrored what ends in between. */
+  async function ending(aheadMs: number, inMs: number): Promise<EngineFixture> {
+    const engine = await new EngineFixture().reign("postgres");
+    engine.policy.compare = 1;
+    engine.servers.redis.clockOffsetMs = aheadMs;
+    const expiresAt = Date.now() + inMs;
+    const { results } = (await engine.postgres.store.writeRecords(items, 1, [
+      write("a", { bytes: RED, expiresAt }),
+    ])) as { results: { state: RecordState }[] };
+    const { state } = results[0] as { state: RecordState };
+    await engine.redis.store.applyRecords(items, 1, [{ id: "a", state }]);
+    await engine.postgres.store.clearLog(items, [{ id: "a", stamp: state.stamp }]);
+    return engine;
+  }
+
+  test("is no difference: both hold the same state", async () => {
+    const engine = await ending(5000, 3000);
+    expect((await engine.redis.store.inspectRecords(items, ["a"])).held[0]?.kind).toBe("expired");
+    expect((await compare(engine, items, "postgres")).counts).toEqual({ compared: 1, differed: 0 });
+    expect(engine.told.divergence).toBeUndefined();
+  });
+
+  test("doesn't excuse what the mirror lacks long before it ends", async () => {
+    const engine = await ending(5000, 60_000);
+    engine.servers.redis.bypassDel(items.redisKey("a"));
+    expect((await compare(engine, items, "postgres")).counts).toEqual({ compared: 1, differed: 1 });
+    expect(engine.told.divergence).toMatchObject([{ kind: "missing" }]);
   });
 });
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { DrainOptions, Refusal } from "../../src/engine/drain.js";
 import { Refusals } from "../../src/engine/refusals.js";
+import type { LogEntry } from "../../src/stores/store.js";
 import { type counts, items } from "../contract/contract-collections.js";
 import { BLUE, inPostgres, log, toPostgres, unheard } from "./drain-fixture.js";
 import { type EngineFixture, onVirtualTime, write } from "./engine-fixture.js";
@@ -94,9 +95,11 @@ describe("what can't be taken", () => {
     expect(await toPostgres(engine)).toMatchObject({ done: 1, seen: 2, again: 1 });
     expect(await log(engine)).toEqual(["a"]);
     const told: Refusal[] = [];
+    const reason = "the key holds another Redis type";
+    const { stamp } = (await engine.redis.store.readLog(items, 1))[0] as LogEntry;
     await rounds(engine, { refuse: async (one) => told.push(one) > 0 });
-    expect(told).toEqual([{ collection: items, id: "a", reason: "the key holds another Redis type", value: null }]);
-    expect(engine.told.rejected?.at(-1)).toMatchObject({ reason: "the key holds another Redis type" });
+    expect(told).toEqual([{ collection: items, id: "a", reason, value: null, stamp }]);
+    expect(engine.told.rejected?.at(-1)).toMatchObject({ reason });
     expect(await log(engine)).toEqual([]);
   });
 });

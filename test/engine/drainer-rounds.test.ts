@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { Drainer, type DrainerOptions } from "../../src/engine/drainer.js";
 import { EventHub } from "../../src/engine/events.js";
 import { counts, item, items } from "../contract/contract-collections.js";
-import { add, EngineFixture, fail, onVirtualTime, write } from "./engine-fixture.js";
+import { add, away, EngineFixture, fail, onVirtualTime, write } from "./engine-fixture.js";
 
 onVirtualTime();
 
@@ -52,6 +52,33 @@ describe("a drain that was asked for", () => {
     awayFor8s();
     engine.after("postgres.readLog", awayFor8s);
     await drainerOf(engine).drain();
+    expect(await log(engine)).toEqual([]);
+  });
+
+  test("counts what moved in a round that failed then, too", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await engine.redis.store.addToCounters(counts, 1, [add("a")]);
+    // For longer than its patience each round tells of a record, and finds Postgres away for a counter.
+    let rounds = 0;
+    engine.whenever("postgres.applyCounters", async () => {
+      if (performance.now() > 15_000) return;
+      await put(engine, `a${++rounds}`);
+      throw away();
+    });
+    await drainerOf(engine, { collections: [items, counts] }).drain();
+    expect(rounds).toBeGreaterThan(100);
+    expect(await engine.redis.store.readLog(counts, 10)).toEqual([]);
+  });
+
+  test("gives up where what moved in failing rounds was long ago", async () => {
+    const engine = await new EngineFixture().reign("redis");
+    await put(engine, "a");
+    await engine.redis.store.addToCounters(counts, 1, [add("a")]);
+    engine.whenever("postgres.applyCounters", fail(away()));
+    const began = performance.now();
+    const drainer = drainerOf(engine, { collections: [items, counts] });
+    await expect(drainer.drain()).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect(performance.now() - began).toBeLessThan(11_000);
     expect(await log(engine)).toEqual([]);
   });
 

@@ -10,6 +10,7 @@ import { Guard } from "../../src/stores/guard.js";
 import { Operation } from "../../src/stores/operation.js";
 import type { StoreName } from "../../src/stores/state.js";
 import type { CounterAdd, Fence, RecordWrite } from "../../src/stores/store.js";
+import { counts, items } from "../contract/contract-collections.js";
 import { completeAdd, completeWrite } from "../contract/contract-harness.js";
 import { MemoryPostgres } from "../memory/memory-postgres.js";
 import { MemoryRedis } from "../memory/memory-redis.js";
@@ -71,7 +72,12 @@ export class EngineFixture {
     this.context = {
       redis: this.redis,
       postgres: this.postgres,
-      term: new TermView(() => this.redis, this.postgres, this.settle),
+      term: new TermView(
+        () => this.redis,
+        this.postgres,
+        this.settle,
+        () => [items, counts],
+      ),
       policy: () => this.policy,
       deadlines: { read: 1000, write: 2000, mirror: 100 },
       events,

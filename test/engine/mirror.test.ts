@@ -92,11 +92,12 @@ test("a mirror that knows a later term supersedes what was decided", async () =>
   expect(engine.told).toEqual({});
 });
 
-test("a mirror that refuses under a fence of the same term doesn't supersede anything", async () => {
-  const { engine, tell } = await written();
+test("a mirror that refuses under a fence of the same term doesn't supersede anything: the log remembers", async () => {
+  const { engine, tell, logged } = await written();
   const fence = { term: 1, role: "mirror", complete: true } as const;
   engine.postgres.store.applyRecords = async () => ({ fenced: true, fence });
   expect(await tell()).toBe("told");
+  expect(await logged()).toEqual(["a"]);
   expect(engine.told.mirrorFailure).toHaveLength(1);
 });
 

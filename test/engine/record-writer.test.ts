@@ -280,6 +280,13 @@ describe("a change", () => {
       state: { bytes: null },
     });
     expect(made).toBe(0);
+    // Others came since: it is known all the same.
+    await change(engine, "a", () => ({ bytes: GREEN, expiresAt: null }), operation(1000, "later"));
+    expect(await change(engine, "a", leave, operation(1000, "once"))).toMatchObject({
+      kind: "repeated",
+      before: GREEN,
+    });
+    expect(made).toBe(0);
   });
 
   test("whose own answer was lost counts as written, once", async () => {

@@ -1,9 +1,10 @@
 /** Fetching from the other store what an incomplete authority lacks, and putting it back under the term of the read. */
 import { describe, expect, test } from "vitest";
+import { readForUpdate, readRecords } from "../../src/engine/record-reader.js";
 import { fetchMissing, newerOf, refillCounters, stateOf, uncompared } from "../../src/engine/refetch.js";
 import { FencedError } from "../../src/errors.js";
 import type { Fence, HeldRecord } from "../../src/stores/store.js";
-import { counts, item, items } from "../contract/contract-collections.js";
+import { counts, item, items, RED_SET } from "../contract/contract-collections.js";
 import { counterState, recordState } from "../contract/contract-harness.js";
 import { add, EngineFixture, onVirtualTime, operation, slowly } from "./engine-fixture.js";
 
@@ -187,7 +188,8 @@ describe("refilling counters", () => {
 
   test("brings also what expired: its operations, and the generation that the next one must be above", async () => {
     const engine = await lost();
-    const over = counterState({ generation: 7, redisPart: 5, expiresAt: 1, operations: ["once"] });
+    const expiresAt = engine.servers.redis.now() - 1;
+    const over = counterState({ generation: 7, redisPart: 5, expiresAt, operations: ["once"] });
     await engine.postgres.store.applyCounters(counts, 2, [{ id: "b", state: over }]);
     expect(await refill(engine)).toBeNull();
     expect((await engine.redis.store.readCounters(counts, ["b"])).held).toMatchObject([
@@ -225,4 +227,28 @@ test("what couldn't be compared is refused for now, with the reason", () => {
   expect(error).toBeInstanceOf(FencedError);
   expect(error.message).toMatch(/can't be asked what it had \(connect ECONNREFUSED\)/);
   expect(error.cause).toBe(cause);
+});
+
+describe("what an authority that lost its memory refuses to take back", () => {
+  /** Another program put a text in the place of a set that follows the records. */
+  async function refusing() {
+    const engine = await lost();
+    engine.servers.redis.bypassSet(RED_SET, Buffer.from("odd"));
+    return engine;
+  }
+
+  test("is read from the other store, and is no miss", async () => {
+    const { context } = await refusing();
+    expect(await readRecords(context, items, ["a"], operation())).toMatchObject([
+      { kind: "hit", value: RED, store: "postgres" },
+    ]);
+  });
+
+  test("isn't changed: whoever would is told why", async () => {
+    const { context } = await refusing();
+    expect(await readForUpdate(context, items, "a", operation())).toEqual({
+      kind: "unreadable",
+      reason: "redis refuses what postgres holds of it",
+    });
+  });
 });

@@ -102,7 +102,12 @@ describe("a view of the term", () => {
 
   test("without Redis sees Postgres alone", async () => {
     const engine = await new EngineFixture().reign("postgres");
-    const view = new TermView(() => null, engine.postgres, vi.fn());
+    const view = new TermView(
+      () => null,
+      engine.postgres,
+      vi.fn(),
+      () => [],
+    );
     expect(await view.refresh()).toMatchObject({ redis: undefined, postgres: { role: "authority" } });
     expect(view.reign).toEqual({ term: 1, authority: "postgres" });
   });

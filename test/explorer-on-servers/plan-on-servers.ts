@@ -1,5 +1,6 @@
 /** A plan of the explorer, cut to what real servers can do in a short time and to what can be judged without seeing each effect. */
-import { makePlan, type Plan, type PlannedEvent } from "../explorer/plan.js";
+import { makeFirstPlan, type Plan, type PlannedEvent } from "../explorer/plan.js";
+import { withMembers } from "../explorer/plan-added.js";
 
 /** The longest outage. Milliseconds. */
 const OUTAGE_MS = 1500;
@@ -9,7 +10,7 @@ const SLOW_MS = 400;
 const LEFT_OUT: readonly PlannedEvent["kind"][] = ["give-up", "take-back", "force", "retry"];
 
 export function planOnServers(seed: number): Plan {
-  const plan = makePlan(seed);
+  const plan = withMembers(makeFirstPlan(seed));
   const events = plan.events.filter((event) => !LEFT_OUT.includes(event.kind)).map(shortened);
   const isCrossing = ({ kind, ...event }: PlannedEvent) => kind === "flip" && "to" in event && event.to >= 2;
   const isBypass = ({ kind }: PlannedEvent) => kind.startsWith("bypass");

@@ -89,8 +89,8 @@ export class ServerGround implements Ground {
     const { redis, postgres } = this;
     const [lost, inRedis, inPostgres, redisLogs, postgresLogs, rejects] = await Promise.all([
       redis.memoryLost(),
-      redis.readFence(),
-      postgres.readFence(),
+      redis.readFence(collections),
+      postgres.readFence(collections),
       Promise.all(collections.map((one) => redis.logStatus(one))),
       Promise.all(collections.map((one) => postgres.logStatus(one))),
       this.pair.sql`SELECT FROM dual_write_rejects WHERE source <> 'repair' LIMIT 1`,
@@ -117,6 +117,13 @@ export class ServerGround implements Ground {
   emptyRedis(): never {
     throw new Error("Redis isn't given up in schedules on real servers.");
   }
+  jump(): never {
+    throw new Error("No clock jumps in schedules on real servers.");
+  }
+  occupy(): never {
+    throw new Error("Nobody puts another type in a set's place in schedules on real servers.");
+  }
+  putRight(): void {}
   force(): never {
     throw new Error("No passage is forced in schedules on real servers.");
   }

@@ -1,5 +1,6 @@
 /** A program that writes the legacy keys directly, where the promises say what becomes of its work. */
-import { counters, encode, records } from "./collections.js";
+import { isComplete } from "../memory/control.js";
+import { chainOf, collections, counters, encode, isMember, MEMBERS, records } from "./collections.js";
 import type { PlannedEvent } from "./plan.js";
 import { redisRecord } from "./record-truth.js";
 import type { Truth } from "./truth.js";
@@ -15,7 +16,7 @@ function allowed(world: World, truth: Truth): "all" | "new" | "none" {
   if (truth.authority !== "redis" || world.links.redis.state !== "up") return "none";
   const { fence } = world.redis.control;
   if (truth.loss) return truth.loss === "all" ? "new" : "none";
-  if (!fence || (fence.complete && fence.exceptions.size === 0)) return "all";
+  if (!fence || collections.every(({ name }) => isComplete(fence, name))) return "all";
   return fence.bareTrusted ? "new" : "none";
 }
 
@@ -43,11 +44,13 @@ export function bypass(world: World, truth: Truth, event: BypassEvent): void {
         const expiresAt = event.ttlMs === undefined ? null : world.redis.now() + event.ttlMs;
         const bytes = encode([event.op]);
         world.redis.bypassSet(key, bytes, expiresAt);
+        follow(world, event.id, bytes);
         return truth.record(event.id).bypassed(bytes, expiresAt, event.op);
       }
       case "bypass-delete":
         if (redisRecord(world, event.id).value === null) return;
         world.redis.bypassDel(key);
+        follow(world, event.id, null);
         return truth.record(event.id).bypassed(null, null, event.op);
       case "bypass-expire": {
         const { value } = redisRecord(world, event.id);
@@ -69,4 +72,9 @@ export function bypass(world: World, truth: Truth, event: BypassEvent): void {
         return truth.counter(event.id).bypassed(0, null, event.op);
     }
   });
+}
+
+/** He keeps the set himself, where it is one. */
+function follow({ redis }: World, id: string, bytes: Buffer | null): void {
+  if (!Buffer.isBuffer(redis.get(MEMBERS)?.value)) redis.setMember(MEMBERS, id, isMember(chainOf(bytes)));
 }

@@ -32,17 +32,21 @@ export class Callers {
   ) {}
 
   async write(event: Write): Promise<void> {
-    await this.#untilAnswered(event, false);
+    const begun = performance.now();
+    await this.#untilAnswered(event, false, begun);
     if (event.kind === "cancelled-put" || this.scene.draw("again", event.op) > AGAIN) return;
     await pause(Math.floor(this.scene.draw("again after", event.op) * 1500));
     this.scene.cover("asked-again");
-    await this.#untilAnswered(event, true);
+    await this.#untilAnswered(event, true, begun);
   }
 
-  async #untilAnswered(event: Write, again: boolean): Promise<void> {
+  /** `since`: when it was first asked for. */
+  async #untilAnswered(event: Write, again: boolean, since: number): Promise<void> {
     const limit = this.scene.deadlines.write + this.scene.deadlines.mirror;
     for (let tries = 0; tries < 4; tries++) {
       const { process, untilCrash } = await this.fleet.untilServing(event.process + tries);
+      // By then it may be forgotten.
+      if ((again || tries > 0) && performance.now() - since > this.scene.retentionMs / 2) return;
       const attempt = this.judge.asks(process, event, { again, first: !again && tries === 0 });
       this.scene.note(
         `${process.name}`,
@@ -85,7 +89,7 @@ export class Callers {
       FencedError,
     ];
     // Only what a constraint is against is refused for good.
-    if (this.scene.poison.size > 0) denials.push(ValidationError);
+    if (this.scene.refuses) denials.push(ValidationError);
     if (error instanceof OutcomeUnknownError) this.#unknown(attempt);
     else if (denials.some((one) => error instanceof one)) attempt.denied((error as Error).message);
     else

@@ -13,6 +13,19 @@ export interface Lineage {
   readonly chain: readonly string[];
 }
 
+/** The set of the records whose last operation says so. */
+export const MEMBERS = "members";
+const MEMBER = "-in";
+
+/** The name of an operation that puts its record into the set; any other takes it out. */
+export function asMember(op: string): string {
+  return op + MEMBER;
+}
+
+export function isMember(chain: readonly string[] | null): boolean {
+  return chain?.at(-1)?.includes(MEMBER) ?? false;
+}
+
 const table = pgTable("explored", { id: text("id").primaryKey(), first: text("first"), ...syncColumns() });
 const countersTable = pgTable("explored_counts", {
   id: text("id").primaryKey(),
@@ -23,7 +36,10 @@ const countersTable = pgTable("explored_counts", {
 export const records: BoundRecords<Lineage> = defineRecords<Lineage>({
   name: "explored",
   indexes: { first: { column: table.first, value: ({ chain }) => chain[0] ?? null } },
-  redis: { key: (id) => `record:${id}` },
+  redis: {
+    key: (id) => `record:${id}`,
+    sets: (id, value) => [{ key: MEMBERS, member: id, present: isMember(value?.chain ?? null) }],
+  },
   postgres: { table, columns: ({ chain }) => ({ first: chain[0] ?? null }) },
 }).bind({ prefix: "" });
 

@@ -176,7 +176,7 @@ export class CounterTruth {
 export function redisCounter(world: World, id: string): InRedis {
   const key = counters.redisKey(id);
   const entry = world.redis.get(key);
-  const companion = world.redis.memory.counters.get(key);
+  const companion = world.redis.counterCompanion(key);
   const known: CounterState | undefined = companion && {
     generation: companion.generation,
     redisPart: companion.lastSum - companion.postgresPart,

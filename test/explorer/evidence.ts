@@ -1,5 +1,5 @@
 /** What the control tables keep, in memory; each call is a statement on the process's own Postgres connection. */
-import type { CollectionEvidence, Decision, Evidence, Rejected } from "../../src/stores/evidence.js";
+import type { CollectionEvidence, Decision, Evidence, Rejected, WellAgain } from "../../src/stores/evidence.js";
 import type { ControlRecords, OpenBackfill } from "../../src/stores/postgres/control-records.js";
 import type { ExplorerPostgres } from "./explorer-stores.js";
 
@@ -33,6 +33,10 @@ export class EvidenceTables {
   /** Numbers given to rows of the rejects list. */
   rows = 0;
   readonly rejects = new Map<string, Rejected & { readonly row: number }>();
+
+  unfinished(): BackfillRow[] {
+    return this.backfills.filter(({ finishedAt }) => finishedAt === null);
+  }
 }
 
 /** What the fleet and the migration ask of the control tables. */
@@ -47,9 +51,6 @@ export class ExplorerEvidence
       | "unfinishedBackfill"
       | "unfinishedBackfills"
       | "openBackfills"
-      | "setAsideAll"
-      | "takeBackAll"
-      | "knownRejects"
       | "pageRejects"
       | "putTimeseries"
       | "readTimeseries"
@@ -108,29 +109,23 @@ export class ExplorerEvidence
     });
   }
 
-  setAside(rejected: Rejected): Promise<void> {
-    return this.setAsideAll([rejected]);
-  }
-
-  setAsideAll(rejects: readonly Rejected[]): Promise<void> {
+  setAside(rejects: readonly Rejected[]): Promise<void> {
     return this.#run("setAside", () => {
       const list = this.tables.rejects;
       for (const one of rejects) {
         const name = `${one.collection} ${one.key}`;
-        list.set(name, { ...one, row: list.get(name)?.row ?? ++this.tables.rows });
+        const known = list.get(name);
+        if (!known || known.stamp <= one.stamp) list.set(name, { ...one, row: known?.row ?? ++this.tables.rows });
       }
     });
   }
 
-  takeBack(collection: string, key: string): Promise<void> {
-    return this.takeBackAll(collection, [key]);
-  }
-
-  takeBackAll(collection: string, keys: readonly string[]): Promise<void> {
+  takeBack(collection: string, keys: readonly WellAgain[]): Promise<void> {
     return this.#run("takeBack", () => {
-      for (const key of keys) {
+      for (const { key, stamp } of keys) {
         const name = `${collection} ${key}`;
-        if (this.tables.rejects.get(name)?.source !== "repair") this.tables.rejects.delete(name);
+        const known = this.tables.rejects.get(name);
+        if (known && known.source !== "repair" && known.stamp <= stamp) this.tables.rejects.delete(name);
       }
     });
   }
@@ -195,13 +190,11 @@ export class ExplorerEvidence
   }
 
   unfinishedBackfills(): Promise<string[]> {
-    return this.#run("unfinishedBackfills", () =>
-      this.tables.backfills.filter(({ finishedAt }) => finishedAt === null).map(({ id }) => id),
-    );
+    return this.#run("unfinishedBackfills", () => this.tables.unfinished().map(({ id }) => id));
   }
 
   openBackfills(): Promise<OpenBackfill[]> {
-    return this.#run("openBackfills", () => this.tables.backfills.filter(({ finishedAt }) => finishedAt === null));
+    return this.#run("openBackfills", () => this.tables.unfinished());
   }
 
   async putTimeseries(): Promise<number> {

@@ -109,6 +109,10 @@ export class ExplorerPostgres extends MemoryPostgres implements PostgresSide {
     this.#note = () => this.truth.countersApplied();
     return super.applyCounters(...args);
   }
+  override sweep(collection: Collection, limit: number): ReturnType<MemoryPostgres["sweep"]> {
+    this.#note = ({ removed }: { removed: number }) => removed > 0 && this.truth.swept();
+    return super.sweep(collection, limit);
+  }
   override setComplete(collection: Collection | null, complete: boolean): Promise<void> {
     this.#note = () => this.truth.completed();
     return super.setComplete(collection, complete);

@@ -39,6 +39,12 @@ export interface Ground {
   loseRedis(kind: "flush" | "restore" | "restart"): unknown;
   /** How the way to this server is for everybody from now on. */
   setLink(store: StoreName, state: "up" | Cut): void;
+  /** A clock jumps. Milliseconds. */
+  jump(of: StoreName | "application", byMs: number): unknown;
+  /** Another program puts a text in the place of the set that follows the records. */
+  occupy(): unknown;
+  /** What stands in the way of writes goes. */
+  putRight(): unknown;
   /** The gate before this stage is to be passed whatever it finds. */
   force(to: number): unknown;
 }

@@ -44,6 +44,13 @@ export async function happen(event: PlannedEvent, stage: Stage): Promise<unknown
       return run(event.op).verify(event, event.repair);
     case "retry":
       return run(event.op).retry();
+    case "sweep":
+      return run(event.op).sweep();
+    case "clock":
+      scene.cover(`clock-of-${event.of}-${event.byMs > 0 ? "on" : "back"}`);
+      return ground.jump(event.of, event.byMs);
+    case "occupy":
+      return ground.occupy();
     case "flip":
       return fleet.flip(event.to, event.graceful, event.live);
     case "force":

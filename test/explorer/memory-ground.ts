@@ -2,7 +2,7 @@
 import type { StoreName } from "../../src/stores/state.js";
 import { isComplete } from "../memory/control.js";
 import { type BypassEvent, bypass } from "./bypass-writer.js";
-import { collections } from "./collections.js";
+import { collections, MEMBERS } from "./collections.js";
 import type { EvidenceTables } from "./evidence.js";
 import type { Ground, Standing } from "./ground.js";
 import { MemoryLines } from "./memory-lines.js";
@@ -30,7 +30,9 @@ export class MemoryGround implements Ground {
       isOpen: this.world[authority].control.fence?.role === "authority",
       isGivenUp: this.isGivenUp,
       isWhole:
-        inRedis?.runId === redis.runId && inRedis.complete && inRedis.exceptions.size === 0 && inRedis.agreed !== false,
+        inRedis?.runId === redis.runId &&
+        collections.every(({ name }) => isComplete(inRedis, name)) &&
+        inRedis.agreed !== false,
       postgresHoldsAll: inPostgres !== null && collections.every(({ name }) => isComplete(inPostgres, name)),
       isDrained: collections.every(
         ({ name }) => redis.control.entries(name).length + postgres.control.entries(name).length === 0,
@@ -56,7 +58,7 @@ export class MemoryGround implements Ground {
   /** One from before the library came has no fence: what it holds counts as written after the loss, as docs/guarantees.md says. */
   snapshot(): void {
     const { redis, snapshots } = this.world;
-    if (redis.control.fence) snapshots.push(redis.snapshot());
+    if (redis.control.fence) snapshots.push({ at: redis.now(), memory: redis.snapshot() });
   }
 
   emptyRedis(): void {
@@ -69,6 +71,26 @@ export class MemoryGround implements Ground {
 
   setLink(store: StoreName, state: "up" | Cut): void {
     this.world.links[store].state = state;
+  }
+
+  jump(of: StoreName | "application", byMs: number): void {
+    const { world } = this;
+    world.effect("fault", `the clock of ${of} jumps by ${byMs} ms`, () => {
+      if (of === "application") world.time.applicationMs += byMs;
+      else world[of].clockOffsetMs += byMs;
+    });
+  }
+
+  occupy(): void {
+    const { world } = this;
+    world.wasOccupied = true;
+    world.effect("bypass", `puts a text under ${MEMBERS}`, () => world.redis.bypassSet(MEMBERS, Buffer.from("odd")));
+  }
+
+  putRight(): void {
+    const { redis, wasOccupied } = this.world;
+    if (!wasOccupied || !Buffer.isBuffer(redis.get(MEMBERS)?.value)) return;
+    this.world.effect("operator", `deletes ${MEMBERS}`, () => redis.bypassDel(MEMBERS));
   }
 
   force(to: number): void {

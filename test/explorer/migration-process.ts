@@ -11,6 +11,7 @@ import {
 } from "../../src/errors.js";
 import { type BackfillReport, backfill } from "../../src/migration/backfill/backfill.js";
 import type { MigrationContext } from "../../src/migration/migration-context.js";
+import { sweep } from "../../src/migration/upkeep/sweep.js";
 import { type VerifyReport, verify } from "../../src/migration/verify/verify.js";
 import { Guard } from "../../src/stores/guard.js";
 import type { PostgresSide, RedisSide } from "../../src/stores/sides.js";
@@ -55,6 +56,7 @@ export class MigrationProcess {
         () => redis,
         postgres,
         () => {},
+        () => collections,
       ),
       evidence: lines.evidence,
       events: new EventHub(),
@@ -102,6 +104,15 @@ export class MigrationProcess {
         if (ids.length === 0) continue;
         for (const { outcome } of await retrySetAside(context, collection, ids)) this.scene.cover(`retried-${outcome}`);
       }
+    });
+  }
+
+  /** All that has been dead for the whole retention. */
+  async sweep(): Promise<void> {
+    await this.#run("sweeping", { pageSize: 2 }, async (context, options) => {
+      const { begun, removed } = await sweep(context, options);
+      if (begun > 0) this.scene.cover("sweep-begun");
+      if (removed > 0) this.scene.cover("swept");
     });
   }
 

@@ -5,6 +5,7 @@ import type { StrategyName } from "../../src/strategy/strategies.js";
 import { strategyNames } from "../../src/strategy/strategies.js";
 import { COUNTER_IDS, RECORD_IDS } from "./collections.js";
 import type { RunLimits } from "./migration-process.js";
+import { withLaterParts } from "./plan-added.js";
 import {
   addBurst,
   addByKey,
@@ -77,8 +78,12 @@ export type PlannedEvent = { readonly at: number } & (
     }
   /** Neither its calls nor their answers get anywhere, as if it had been stopped. */
   | { readonly kind: "freeze"; readonly process: number; readonly ms: number }
-  /** What was set aside is sent again. */
-  | { readonly kind: "retry"; readonly op: string }
+  /** What was set aside is sent again; what has been dead for the whole retention goes. */
+  | { readonly kind: "retry" | "sweep"; readonly op: string }
+  /** A clock jumps: a server's, or that of all processes. */
+  | { readonly kind: "clock"; readonly of: StoreName | "application"; readonly byMs: number }
+  /** Another program puts a text in the place of the set that follows the records. */
+  | { readonly kind: "occupy" }
 );
 
 /** `refuses`: calls fail at once, answers are lost. `silent`: both hang until it is over. `deaf`: calls arrive, answers hang. */
@@ -94,6 +99,8 @@ export interface Plan {
   readonly legacyCounters: readonly string[];
   /** Entries that a repair log holds before it becomes one mark. @default no limit */
   readonly logLimit?: number;
+  /** How long tombstones are kept. Milliseconds. @default the library's own time, longer than any schedule */
+  readonly retentionMs?: number;
   /** Whether the stores gather calls, as the real ones do. */
   readonly coalesce: boolean;
   /** Operations whose values Postgres refuses, until faults end. */
@@ -115,6 +122,7 @@ const SPECIALS = [
 /** What nothing can be said of while it happens. */
 const DISTURBANCES: readonly PlannedEvent["kind"][] = [
   ...(["crash", "flush", "restore", "restart", "outage", "freeze", "flip", "give-up", "take-back", "force"] as const),
+  ...(["clock", "occupy"] as const),
 ];
 
 /** A good network, and no faults. */
@@ -128,6 +136,11 @@ export function strategyOf(stage: number): StrategyName {
 }
 
 export function makePlan(seed: number): Plan {
+  return withLaterParts(makeFirstPlan(seed));
+}
+
+/** Without the parts that came later. */
+export function makeFirstPlan(seed: number): Plan {
   const random = new Random(seed);
   for (let i = 0; i < 3; i++) random.next();
   const calmNet = random.chance(0.4);

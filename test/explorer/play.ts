@@ -24,6 +24,7 @@ export async function play(plan: Plan, scene: Scene, ground: Ground, judge: Judg
   await Promise.all(asked);
   scene.calm = true;
   scene.note("explorer", "faults end");
+  await ground.putRight();
   await fleet.settled();
   await settle({ scene, ground, fleet });
   return fleet;

@@ -24,6 +24,11 @@ function mixed(hash: number, text: string): number {
   return Math.imul(h ^ 0x2f, 0x01000193);
 }
 
+/** A stream for parts that came later: they don't shift what a seed's plan was before. */
+export function fork(seed: number, name: string): Random {
+  return new Random(Math.floor(new Dice(seed, name).next() * 2 ** 32));
+}
+
 /** mulberry32. */
 export class Random {
   #state: number;

@@ -21,7 +21,7 @@ export class Scene {
   calm = false;
   readonly coverage = new Map<string, number>();
   readonly trace: string[] = [];
-  readonly begun = Date.now();
+  readonly begun = performance.now();
   readonly #dice = new Map<string, Dice>();
 
   readonly seed: number;
@@ -33,6 +33,10 @@ export class Scene {
 
   /** Operations whose values Postgres refuses. */
   readonly poison: ReadonlySet<string>;
+  /** A store refuses records for good in this schedule. */
+  readonly refuses: boolean;
+  /** How long the stores keep what is dead. Milliseconds; infinity: longer than any schedule. */
+  readonly retentionMs: number;
   /** Nothing goes wrong in this schedule, so nothing may be refused or answered by the wrong store. */
   readonly quiet: boolean;
   /** Nobody bypasses the library either, and nothing was there before it: the stores never differ. */
@@ -54,9 +58,16 @@ export class Scene {
     this.logLimit = logLimit ?? 1_000_000;
     this.coalesce = coalesce;
     this.poison = new Set(poison);
+    this.refuses = poison.length > 0 || plan.events.some(({ kind }) => kind === "occupy");
+    this.retentionMs = plan.retentionMs ?? Number.POSITIVE_INFINITY;
     this.quiet = isQuiet(plan);
     const bypassed = plan.events.some(({ kind }) => kind.startsWith("bypass"));
     this.pure = this.quiet && !bypassed && plan.legacy.length + plan.legacyCounters.length + poison.length === 0;
+  }
+
+  /** What is dead is swept in this schedule. */
+  get sweeps(): boolean {
+    return this.retentionMs < Number.POSITIVE_INFINITY;
   }
 
   cover(situation: string): void {
@@ -65,7 +76,7 @@ export class Scene {
 
   note(who: string, what: string | (() => string)): void {
     if (!this.tracing) return;
-    const at = String(Date.now() - this.begun).padStart(6);
+    const at = String(Math.round(performance.now() - this.begun)).padStart(6);
     this.trace.push(`${at} ms  ${who.padEnd(10)} ${typeof what === "string" ? what : what()}`);
   }
 

@@ -39,7 +39,7 @@ export async function runSchedule(
   const random = Math.random;
   const dice = new Dice(plan.seed, "Math.random");
   Math.random = () => dice.next();
-  const world = new World(plan, options.trace ?? false, new Set(options.ignore));
+  const world = new World(plan, time, options.trace ?? false, new Set(options.ignore));
   // It would end a backend.
   const unhandled = (error: unknown) =>
     world.violate("every failure comes to somebody", String((error as Error).stack));
@@ -99,6 +99,7 @@ function eachTurn(work: () => boolean): Promise<void> {
 async function scenario(plan: Plan, world: World): Promise<void> {
   const tables = new EvidenceTables();
   const truth = new Truth(world, tables, idsOf(plan));
+  world.postgres.unfinishedBackfills = () => tables.unfinished().map(({ startedAt }) => startedAt.getTime());
   for (const id of plan.legacy) {
     world.redis.bypassSet(records.redisKey(id), encode([`legacy-${id}`]));
     truth.record(id).bypassed(encode([`legacy-${id}`]), null, `legacy-${id}`);

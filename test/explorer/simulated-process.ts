@@ -52,7 +52,12 @@ export class SimulatedProcess {
     this.postgres = new Guard<PostgresSide>(lines.postgres, { coalesce: scene.coalesce });
     const events = new EventHub();
     const redis = () => this.#redis;
-    const term = new TermView(redis, this.postgres, () => this.fleet.poke());
+    const term = new TermView(
+      redis,
+      this.postgres,
+      () => this.fleet.poke(),
+      () => collections,
+    );
     this.fleet = new Fleet(() => this.fleetContext(), strategy, {
       host: "host",
       pid: Number(name.replace(/\D/g, "")),

@@ -7,6 +7,7 @@ import { COUNTER_IDS, counters, RECORD_IDS, records } from "./collections.js";
 import { CounterTruth } from "./counter-truth.js";
 import type { EvidenceTables } from "./evidence.js";
 import { checkCounters, checkRecords } from "./invariants.js";
+import { checkMembership } from "./membership.js";
 import { Operations } from "./operations-log.js";
 import { RecordTruth, redisRecord, sameBytes } from "./record-truth.js";
 import type { Trait, World } from "./world.js";
@@ -150,6 +151,12 @@ export class Truth implements Trait {
     this.loss = null;
   }
 
+  /** Rows of what has been dead for long enough went: their keys begin anew. */
+  swept(): void {
+    const rows = this.world.postgres.records(records);
+    for (const id of this.records.keys()) if (!rows.has(id)) this.stamps.delete(`postgres/${id}`);
+  }
+
   /** A backfill that a forced passage overtook has come to its end: what Postgres lacks by now isn't looked up in Redis any more. */
   completed(): void {
     if (this.authority === "postgres") this.#carriedOver("missing");
@@ -233,7 +240,10 @@ export class Truth implements Trait {
 
   afterEffect(): void {
     if (this.world.violation) return;
-    for (const truth of this.records.values()) checkRecords(this, truth);
+    for (const truth of this.records.values()) {
+      checkRecords(this, truth);
+      checkMembership(this, truth);
+    }
     for (const truth of this.counters.values()) checkCounters(this, truth);
   }
 }

@@ -28,6 +28,8 @@ class Handle {
 
 export class VirtualTime {
   now: number;
+  /** How far the processes' clocks are ahead. Milliseconds. */
+  applicationMs = 0;
   readonly #begun: number;
   /** A heap: each is due no later than those at twice its place and one or two more. */
   readonly #timers: Timer[] = [];
@@ -65,12 +67,12 @@ export class VirtualTime {
     const real = { setTimeout, clearTimeout, setInterval, clearInterval, Date };
     const realNow = performance.now;
     const realTimeout = AbortSignal.timeout;
-    const time = this;
+    const now = () => this.now + this.applicationMs;
     class VirtualDate extends Date {
       constructor(...parts: readonly unknown[]) {
-        super(...((parts.length === 0 ? [time.now] : parts) as [number]));
+        super(...((parts.length === 0 ? [now()] : parts) as [number]));
       }
-      static override now = () => time.now;
+      static override now = now;
     }
     // What was begun before keeps its real time.
     const clear = (handle?: Handle | NodeJS.Timeout | null) => {

@@ -6,6 +6,7 @@ import { chainOf } from "./collections.js";
 import type { Cut, Plan } from "./plan.js";
 import type { Dice } from "./random.js";
 import { Scene } from "./scene.js";
+import type { VirtualTime } from "./virtual-time.js";
 
 /** How the network to one server is now. */
 interface Link {
@@ -26,14 +27,22 @@ export class World extends Scene {
   readonly links: Record<StoreName, Link> = { redis: { state: "up", epoch: 0 }, postgres: { state: "up", epoch: 0 } };
   over = false;
   readonly parked = new Set<(reason: Error) => void>();
-  readonly snapshots: RedisSnapshot[] = [];
+  readonly snapshots: { readonly at: number; readonly memory: RedisSnapshot }[] = [];
   readonly traits: Trait[] = [];
+  /** A text stood in the place of the set once. */
+  wasOccupied = false;
 
-  constructor(plan: Plan, tracing: boolean, ignored?: ReadonlySet<string>) {
+  constructor(
+    plan: Plan,
+    readonly time: VirtualTime,
+    tracing: boolean,
+    ignored?: ReadonlySet<string>,
+  ) {
     super(plan, tracing, ignored);
-    const { weather, poison } = plan;
-    this.redis = new MemoryRedisServer({ clock: () => Date.now(), clockOffsetMs: weather.redisSkewMs });
-    this.postgres = new MemoryPostgresServer({ clock: () => Date.now(), clockOffsetMs: weather.postgresSkewMs });
+    const { weather, poison, retentionMs } = plan;
+    const options = { clock: () => time.now, retentionMs };
+    this.redis = new MemoryRedisServer({ ...options, clockOffsetMs: weather.redisSkewMs });
+    this.postgres = new MemoryPostgresServer({ ...options, clockOffsetMs: weather.postgresSkewMs });
     if (poison.length > 0) this.postgres.refuses = (_collection, _id, bytes) => this.#refusal(bytes);
   }
 
@@ -54,7 +63,9 @@ export class World extends Scene {
   }
 
   loseRedis(kind: "flush" | "restore" | "restart"): void {
-    const snapshot = this.snapshots.at(-1);
+    const newest = this.snapshots.at(-1);
+    // Nobody remembers any more what was deleted since an older one.
+    const snapshot = newest && newest.at + this.redis.retentionMs > this.redis.now() ? newest.memory : null;
     this.effect("fault", `Redis: ${kind}`, () => {
       if (kind === "flush") this.redis.flush();
       else {

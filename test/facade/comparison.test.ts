@@ -87,7 +87,10 @@ describe.each(["DUAL_WRITE", "POSTGRES_PRIMARY"] as const)("%s", (strategy) => {
 
   it("tells nothing that the mirror is still to hear", async () => {
     // As if another process drained, very slowly: the entries stay, and the stores differ meanwhile.
-    await past.redis.set("dual-write:task:drain", "another", "PX", 30_000);
+    const task = await waitFor(async () => (await past.redis.keys("dual-write:task:drain:*"))[0], {
+      what: "the drainer's task",
+    });
+    await past.redis.set(task as string, "another", "PX", 30_000);
     const proxy = mirror === "redis" ? pair.redisProxy : pair.databaseProxy;
     await proxy.setMode("refuse");
     await store.usage.track({ userId: "u" }, { by: 5 });

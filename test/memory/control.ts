@@ -21,12 +21,12 @@ export function isComplete(fence: StoredFence, collection: string): boolean {
   return fence.complete !== fence.exceptions.has(collection);
 }
 
-/** The fence as the port gives it for one collection, or for all. */
-export function portFence(fence: StoredFence, collection?: string): Fence {
+/** The fence as the port gives it for some collections, or for all. */
+export function portFence(fence: StoredFence, of?: readonly string[]): Fence {
   return {
     term: fence.term,
     role: fence.role,
-    complete: collection === undefined ? fence.complete && fence.exceptions.size === 0 : isComplete(fence, collection),
+    complete: of ? of.every((name) => isComplete(fence, name)) : fence.complete && fence.exceptions.size === 0,
     ...(fence.redisGivenUp === undefined ? {} : { redisGivenUp: fence.redisGivenUp }),
     ...(fence.agreed === undefined ? {} : { agreed: fence.agreed }),
   };
@@ -73,6 +73,12 @@ export class Control {
 
   hasOverflowed(collection: string): boolean {
     return this.overflowed.has(collection) || this.owed.has(collection);
+  }
+
+  /** The collections that a log holds anything of. */
+  logged(): string[] {
+    const held = [...this.logs].flatMap(([name, entries]) => (entries.size > 0 ? [name] : []));
+    return [...new Set([...held, ...this.overflowed.keys(), ...this.owed.keys()])];
   }
 
   /** Oldest first. */

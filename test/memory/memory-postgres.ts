@@ -19,16 +19,17 @@ import { liveValues, MemoryStore, type Seen, type States } from "./memory-store.
 import { PostgresCounters } from "./postgres-counters.js";
 import { PostgresRecords } from "./postgres-records.js";
 import type { MemoryPostgresServer } from "./postgres-server.js";
+import { sweep } from "./postgres-sweep.js";
 
 export class MemoryPostgres extends MemoryStore<MemoryPostgresServer> implements PostgresSide {
   readonly name = "postgres";
 
-  /** Raises the term by one, the role stays; the new term, or null if it isn't `from` any more. */
-  /** Keeps everything: a simulated run is shorter than any retention. */
-  sweep(): Promise<{ begun: number; removed: number }> {
-    return this.perform("sweep", () => ({ begun: 0, removed: 0 }));
+  /** Removes what has been dead for the whole retention. */
+  sweep(collection: Collection, limit: number): Promise<{ begun: number; removed: number }> {
+    return this.perform("sweep", () => sweep(this.server, collection, limit));
   }
 
+  /** Raises the term by one, the role stays; the new term, or null if it isn't `from` any more. */
   raiseTerm(from: number): Promise<number | null> {
     return this.perform("raiseTerm", () => {
       const { fence } = this.server.control;

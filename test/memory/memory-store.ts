@@ -55,7 +55,7 @@ export abstract class MemoryStore<Server extends MemoryServer> {
 
   protected fenceFor(collection?: Collection): Fence | null {
     const fence = this.standing();
-    return fence && portFence(fence, collection?.name);
+    return fence && portFence(fence, collection && [collection.name]);
   }
 
   /** Runs `decide` only as the open authority in `term`. */
@@ -105,8 +105,16 @@ export abstract class MemoryStore<Server extends MemoryServer> {
     });
   }
 
-  readFence(): Promise<Fence | null> {
-    return this.perform("readFence", () => this.fenceFor());
+  loggedCollections(): Promise<string[]> {
+    return this.perform("loggedCollections", () => this.server.control.logged());
+  }
+
+  readFence(collections?: readonly Collection[]): Promise<Fence | null> {
+    return this.perform("readFence", () => {
+      const fence = this.standing();
+      const names = collections?.map(({ name }) => name);
+      return fence && portFence(fence, names);
+    });
   }
 
   createFence(fence: Fence): Promise<Fence> {

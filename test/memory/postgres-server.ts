@@ -18,6 +18,9 @@ export class MemoryPostgresServer extends MemoryServer {
   /** Why a constraint of the table's own refuses a value; null where it doesn't. */
   refuses: (collection: RecordCollection, id: string, bytes: Buffer) => string | null = () => null;
 
+  /** When backfills began that haven't ended. Milliseconds since the epoch. */
+  unfinishedBackfills: () => readonly number[] = () => [];
+
   /** Without a Redis to bring up to date nothing needs an entry. */
   log(collection: Collection, id: string, stamp: Stamp, limit: number): void {
     if (!this.control.fence?.redisGivenUp) this.control.log(collection.name, id, stamp, limit);

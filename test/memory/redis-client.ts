@@ -66,7 +66,8 @@ export class MemoryRedisClient {
     const { memory } = this.server;
     const legacy = [...memory.keys.keys()].filter((key) => this.server.get(key) !== undefined);
     const records = [...memory.records.keys()].filter((key) => this.server.recordCompanion(key) !== undefined);
-    const companions = [...new Set([...records, ...memory.counters.keys()])].map(companionKey);
+    const counters = [...memory.counters.keys()].filter((key) => this.server.counterCompanion(key) !== undefined);
+    const companions = [...new Set([...records, ...counters])].map(companionKey);
     return [...legacy, ...companions, ...(this.server.control.fence ? [controlKeys.fence] : [])];
   }
 }

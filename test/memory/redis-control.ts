@@ -1,7 +1,6 @@
 /** What an in-memory Redis knows of its own memory: whose run the fence speaks for, what was lost, who does which task. */
 import type { Collection } from "../../src/stores/collection.js";
 import { type LastFence, type MemoryClaim, REFILL } from "../../src/stores/sides.js";
-import { RETENTION_MS } from "../../src/stores/state.js";
 import type { Fence } from "../../src/stores/store.js";
 import { portFence, type StoredFence, withComplete } from "./control.js";
 import { MemoryStore } from "./memory-store.js";
@@ -25,7 +24,7 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
     const key = collection.redisKey(id);
     const companion = this.server.memory.records.get(key);
     if (collection.kind !== "records" || !companion || companion.bytes !== null) return;
-    this.server.memory.records.set(key, { ...companion, goneAt: this.server.now() + RETENTION_MS });
+    this.server.memory.records.set(key, { ...companion, goneAt: this.server.now() + this.server.retentionMs });
   }
 
   /** What became of the memory that the fence speaks for. */
@@ -61,12 +60,13 @@ export abstract class MemoryRedisControl extends MemoryStore<MemoryRedisServer> 
     });
   }
 
-  /** Marks all complete if the fence is still in `term` and no memory was lost since `refiller` took the task. */
-  setCompleteInTerm(term: number, refiller: string): Promise<boolean> {
+  /** Marks these complete if the fence is still in `term` and no memory was lost since `refiller` took the task. */
+  setCompleteInTerm(collections: readonly Collection[], term: number, refiller: string): Promise<boolean> {
     return this.perform("setCompleteInTerm", () => {
       const fence = this.standing();
       if (fence?.term !== term || !this.#has(REFILL, refiller)) return false;
-      this.server.control.fence = withComplete(fence, null, true);
+      const whole = collections.reduce((held, { name }) => withComplete(held, name, true), fence);
+      this.server.control.fence = { ...whole, bareTrusted: false };
       return true;
     });
   }

@@ -49,7 +49,7 @@ export class RedisCounters {
   look(id: string): CounterSituation {
     const key = this.collection.redisKey(id);
     const entry = this.server.get(key);
-    const companion = this.server.memory.counters.get(key);
+    const companion = this.server.counterCompanion(key);
     const text = entry === undefined ? null : Buffer.isBuffer(entry.value) ? entry.value.toString("latin1") : undefined;
     const sum = text === null || text === undefined ? null : Number(text);
     const whole = text === null || (text !== undefined && /^\d+$/.test(text) && Number.isSafeInteger(sum));

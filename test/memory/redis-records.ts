@@ -3,7 +3,6 @@ import type { RecordCollection } from "../../src/stores/collection.js";
 import {
   nextStamp,
   RECORD_OPERATIONS,
-  RETENTION_MS,
   type RecordState,
   rememberOperation,
   type Stamp,
@@ -146,13 +145,12 @@ export class RedisRecords {
     return { kind: "written", state };
   }
 
-  /** A bypass writer's change gets a stamp above what is held and what was told, and its repair-log entry. */
+  /** A bypass writer's change gets a stamp above what is held and what was told, and its repair-log entry; no index entry. */
   adopt(id: string, told: Stamp = 0, toldOperations: readonly string[] = []): Stamp {
     const s = this.look(id);
     const stamp = nextStamp("redis", this.server.micros(), Math.max(s.stamp, told));
     const operations = joined(toldOperations, s.companion?.operations ?? []);
     this.tell(s.key, { stamp, bytes: s.value, expiresAt: s.entry?.expiresAt ?? null, operations });
-    this.index(id, s.value);
     this.log(id, stamp);
     return stamp;
   }
@@ -178,10 +176,11 @@ export class RedisRecords {
     else this.server.delete(key);
     // Without a stamp only an authority that lost its memory needs a companion: it says that the record is compared.
     if (state.stamp > 0 || this.fence?.role === "authority") this.tell(key, state, confirmed);
-    for (const { key: set, member, present, ttlSeconds } of this.collection.memberships(id, live)) {
+    // Whoever has ended stays in the sets, also one that ended on its way here.
+    for (const { key: set, member, present, ttlSeconds } of this.collection.memberships(id, state.bytes)) {
       this.server.setMember(set, member, present, ttlSeconds);
     }
-    this.index(id, live);
+    this.index(id, state.bytes);
   }
 
   /** The companion begins to tell of this. It outlives an expiry, and a confirmed delete, by the retention. */
@@ -190,7 +189,7 @@ export class RedisRecords {
     this.server.memory.records.set(key, {
       ...state,
       term: this.fence?.term ?? 0,
-      goneAt: goneFrom === null ? null : goneFrom + RETENTION_MS,
+      goneAt: goneFrom === null ? null : goneFrom + this.server.retentionMs,
     });
   }
 

@@ -122,6 +122,15 @@ export class MemoryRedisServer extends MemoryServer {
     return companion;
   }
 
+  counterCompanion(key: string): CounterCompanion | undefined {
+    const companion = this.memory.counters.get(key);
+    if (companion?.expiresAt != null && this.isPast(companion.expiresAt + this.retentionMs)) {
+      this.memory.counters.delete(key);
+      return undefined;
+    }
+    return companion;
+  }
+
   /** FLUSHALL: everything goes, the fence too; the server is the same. */
   flush(): void {
     this.#take(new RedisMemory());

@@ -177,6 +177,16 @@ describe("a counter", () => {
   });
 });
 
+test("a Redis that was set up while Postgres was away gives no page before both agree", async () => {
+  const { context } = fixture();
+  const term = (await fixture().term()) + 1;
+  await context.redis.store.claimMemory({ term, role: "authority", complete: true, agreed: false });
+  await fixture().redis.set(`threadr:usage:${COUNTER}`, "3");
+  const read = (under: number) => readCounterPage(context, fixture().counters("usage"), [COUNTER], under);
+  await expect(read(term)).rejects.toThrow(FencedError);
+  expect(await read(await fixture().term())).toMatchObject({ held: [{ redisPart: 3 }] });
+});
+
 test("a page that was read in another term isn't copied", async () => {
   const { context } = fixture();
   await fixture().redis.set(KEY, signUp());

@@ -60,29 +60,53 @@ test("a forced passage is found for a day, with its reason", async () => {
 });
 
 describe("the rejects list", () => {
-  const reject = { collection: "users", key: "k", reason: "bad", value: Buffer.from([0, 255]), source: "backfill" };
+  const reject = {
+    collection: "users",
+    key: "k",
+    reason: "bad",
+    value: Buffer.from([0, 255]),
+    source: "backfill",
+    stamp: 0,
+  };
 
   test("has one row for each key, however often it is set aside", async () => {
-    await records().setAsideAll([reject, { ...reject, reason: "worse" }]);
-    await records().setAside({ ...reject, reason: "worst", value: null });
+    await records().setAside([reject, { ...reject, reason: "worse" }]);
+    await records().setAside([{ ...reject, reason: "worst", value: null }]);
     const rows = await fixture().sql`SELECT reason, value, attempts FROM dual_write_rejects`;
     expect(rows).toEqual([{ reason: "worst", value: null, attempts: 2 }]);
     expect(await records().rejectCount()).toBe(1);
   });
 
+  test("keeps what was refused of a later state, whatever an older look brings", async () => {
+    await records().setAside([{ ...reject, stamp: 20, reason: "later", source: "drain" }]);
+    await records().setAside([{ ...reject, stamp: 10, reason: "late" }]);
+    const of = async () => (await records().knownRejects("users", ["k"])).get("k");
+    expect(await of()).toMatchObject({ reason: "later", source: "drain", stamp: 20 });
+    await records().takeBack("users", [{ key: "k", stamp: 19 }]);
+    expect(await of()).toMatchObject({ stamp: 20 });
+    await records().setAside([{ ...reject, stamp: 30, reason: "latest" }]);
+    expect(await of()).toMatchObject({ reason: "latest", source: "backfill", stamp: 30 });
+    expect(await records().pageRejects("users", 0, 10)).toMatchObject([{ key: "k", attempts: 2, stamp: 30 }]);
+    await records().takeBack("users", [{ key: "k", stamp: 30 }]);
+    expect(await of()).toBeUndefined();
+  });
+
   test("keeps keys apart that can't be stored as they are", async () => {
     const long = "x".repeat(5000);
     const keys = ["a\0", "a\ufffd", `${long}1`, `${long}2`, "\ud800"];
-    await records().setAsideAll(keys.map((key) => ({ ...reject, key })));
+    await records().setAside(keys.map((key) => ({ ...reject, key })));
     expect(await records().rejectCount()).toBe(keys.length);
     expect([...(await records().knownRejects("users", keys)).keys()]).toEqual(keys);
-    await records().takeBack("users", "a\0");
-    await records().takeBackAll("users", [`${long}1`, "other"]);
+    await records().takeBack("users", [{ key: "a\0", stamp: 0 }]);
+    await records().takeBack(
+      "users",
+      [`${long}1`, "other"].map((key) => ({ key, stamp: 0 })),
+    );
     expect([...(await records().knownRejects("users", keys)).keys()]).toEqual(["a\ufffd", `${long}2`, "\ud800"]);
   });
 
   test("takes thousands at once", async () => {
-    await records().setAsideAll(Array.from({ length: 1700 }, (_, n) => ({ ...reject, key: `k${n}` })));
+    await records().setAside(Array.from({ length: 1700 }, (_, n) => ({ ...reject, key: `k${n}` })));
     expect(await records().rejectCount()).toBe(1700);
   });
 });

@@ -1,5 +1,5 @@
 /** What was set aside: looked at, sent again, let go. And the way back from Postgres to Redis. */
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ConfigurationError, StrategyError } from "../../src/errors.js";
 import { backfill } from "../../src/migration/backfill/backfill.js";
 import { reverseBackfill } from "../../src/migration/backfill/reverse.js";
@@ -54,6 +54,26 @@ describe("the rejects list", () => {
     expect(await redis.getBuffer("threadr:email:worse@example.org")).toEqual(Buffer.from([0x7b, 0xe9, 0x7d]));
   });
 
+  test("doesn't take for gone what stands under a key that no text can hold, or a very long one", async () => {
+    const { redis, context, sql } = fixture();
+    const odd = [
+      Buffer.from("threadr:session:nul\0"),
+      Buffer.from([...Buffer.from("threadr:session:"), 0xff]),
+      Buffer.from(`threadr:session:${"long".repeat(1000)}`),
+    ];
+    for (const key of odd) await redis.set(key, "{");
+    await backfill(context, { restart: true });
+    const before = (await list({ collection: "user_sessions" })).length;
+    expect(before).toBe(3);
+    expect(await retryRejects(context, { collection: "user_sessions" })).toMatchObject({
+      sent: 0,
+      gone: 0,
+      notRetried: 3,
+    });
+    expect(await list({ collection: "user_sessions" })).toHaveLength(before);
+    expect(await sql`SELECT FROM user_sessions`).toHaveLength(0);
+  });
+
   test("drops for a reason, which is kept, and never without one", async () => {
     const { context, sql } = fixture();
     const [first, second] = await list();
@@ -96,7 +116,26 @@ describe("the reverse backfill", () => {
     expect(report).toMatchObject({ copied: 3, term });
     expect(await redis.get("threadr:email:carl@example.org")).toBe(bytes.toString());
     expect(await redis.get("threadr:email:ann@example.org")).toBe(signUp({ name: "ann" }));
-    expect(await context.redis.store.readFence()).toMatchObject({ role: "mirror", term, complete: true });
+    expect(await context.redis.store.readFence(context.collections)).toMatchObject({
+      role: "mirror",
+      term,
+      complete: true,
+    });
+  });
+
+  test("brings no more rows a second than asked for, and gives way if it is polite", async () => {
+    const { context, redis } = fixture();
+    const keys = Array.from({ length: 60 }, (_, n) => `threadr:email:person${n}@example.org`);
+    for (const key of keys) await redis.set(key, signUp({ name: key }));
+    await backfill(context);
+    await handOver();
+    const slow = await reverseBackfill(context, { rate: 100 });
+    expect(slow.copied).toBe(60);
+    expect(slow.elapsedMs).toBeGreaterThanOrEqual(600);
+    const beside = vi.spyOn(context.redis.store, "beside");
+    expect(await reverseBackfill(context, { polite: true })).toMatchObject({ copied: 60 });
+    expect(beside).toHaveBeenCalledOnce();
+    await expect(reverseBackfill(context, { rate: 0 })).rejects.toThrow(/rate: a number from 1/);
   });
 
   test("is refused while Redis is the authority, and after it was given up", async () => {

@@ -1,5 +1,5 @@
 /** The verify on real servers: what is a difference and what isn't, and how each kind is healed. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { AuthorityUnavailableError } from "../../src/errors.js";
 import { backfill } from "../../src/migration/backfill/backfill.js";
 import type { FindingKind } from "../../src/migration/verify/findings.js";
@@ -41,6 +41,28 @@ test("finds nothing in a keyspace of oddities that was backfilled, and tells the
   for (const { name } of context.collections) {
     expect(await context.evidence.of(name)).toMatchObject({ verifiedAt: expect.any(Date), verifiedClean: true });
   }
+});
+
+test.each([1, -1])("counts from Postgres's moment where the clock of its machine is %i hours off", async (hours) => {
+  const { context } = fixture();
+  await copySome(fixture());
+  const { evidence } = context;
+  const diverge = (keyHash: string) =>
+    evidence.recordDivergence({ kind: "value", collection: "users", keyHash, redisStamp: null, postgresStamp: null });
+  await evidence.recordVerify({
+    collection: "users",
+    startedAt: new Date(await context.postgres.store.now()),
+    compared: 1,
+    differences: { value: 1 },
+    clean: false,
+  });
+  await diverge("before");
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + hours * 3_600_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await verify(context);
+  expect(await evidence.of("users")).toMatchObject({ verifiedClean: true, divergencesSinceVerify: 0 });
+  await diverge("since");
+  expect(await evidence.of("users")).toMatchObject({ divergencesSinceVerify: 1 });
 });
 
 type Plant = (fixture: Fixture) => Promise<unknown>;

@@ -218,6 +218,15 @@ describe("a retry", () => {
     expect(error?.message).toContain('Repeat it with operationId "op"');
   });
 
+  test("is unknown too where what came after was for good: that says nothing of the attempt whose answer was lost", async () => {
+    const op = operation();
+    const bug = new Error("for good");
+    const { call } = attempts(op, [cutOff(), bug]);
+    const { error } = await outcome(retried(op, () => "A write", call));
+    expect(error).toBeInstanceOf(OutcomeUnknownError);
+    expect(error).toMatchObject({ operationId: "op", cause: bug });
+  });
+
   test("isn't unknown where nothing was being sent, nor for a fence's refusal", async () => {
     for (const [failure, sending] of [
       [cutOff(), false],

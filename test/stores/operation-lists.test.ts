@@ -39,3 +39,16 @@ return results`;
   );
   expect(results).toEqual(expected);
 });
+
+test("an id that a list hasn't got goes after all others, of which the last are kept", async () => {
+  const script = `${PRELUDE}
+local results = {}
+for i = 1, #ARGV, 2 do results[#results + 1] = append_operation(ARGV[i], ARGV[i + 1], ${LIMIT}) end
+return results`;
+  const all = [...pairs(["a", "b", "ab", "c"])].filter(
+    ([held, added]) => added.length === 1 && !held.includes(added[0] as string),
+  );
+  const args = all.flatMap(([held, added]) => [held.join() || "-", added.join()]);
+  const results = await fixture().redis.eval(script, 0, ...args);
+  expect(results).toEqual(all.map(([held, added]) => joined(held, added)));
+});

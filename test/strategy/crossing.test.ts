@@ -21,6 +21,18 @@ describe("the authority stays", () => {
     expect(engine.fences.redis).toBe("authority 3 complete");
   });
 
+  test("for a process that knows a collection more to move it", async () => {
+    const engine = await new FleetFixture().reign("redis", 3);
+    const collections = [items.name, "others", "more"];
+    const others = [{ ...lease("p2", "POSTGRES_PRIMARY", 2), collections }, lease("p3", "POSTGRES_PRIMARY", 2)];
+    const crossing = crossingOf(engine);
+    expect(await look(crossing, engine, "POSTGRES_PRIMARY", others)).toBe(
+      "p2:1 (POSTGRES_PRIMARY) to move the authority, knowing collections that this process doesn't: others, more",
+    );
+    expect(crossing.waitsForOthers).toBe(true);
+    expect(engine.fences.redis).toBe("authority 3 complete");
+  });
+
   test("while Redis isn't compared after a loss", async () => {
     const engine = await new FleetFixture().reign("redis", 3, ["redis"]);
     expect(await look(crossingOf(engine), engine, "POSTGRES_PRIMARY")).toMatch(/^Redis to be compared/);

@@ -1,10 +1,10 @@
 /** The engine's fixture with what the fleet's steps need beside it: the control tables, in memory. */
-import type { CollectionEvidence, Decision, Evidence, Rejected } from "../../src/stores/evidence.js";
+import type { CollectionEvidence, Decision, Evidence, Rejected, WellAgain } from "../../src/stores/evidence.js";
 import type { Fence } from "../../src/stores/store.js";
 import type { FleetContext } from "../../src/strategy/fleet-context.js";
 import { counts, items } from "../contract/contract-collections.js";
 import { EngineFixture } from "../engine/engine-fixture.js";
-import type { StoredFence } from "../memory/control.js";
+import { isComplete, type StoredFence } from "../memory/control.js";
 
 const NOTHING_KNOWN: CollectionEvidence = {
   backfilledAt: null,
@@ -19,6 +19,7 @@ export class FleetFixture extends EngineFixture {
   readonly evidence = new Map<string, CollectionEvidence>();
   readonly decisions: Decision[] = [];
   readonly setAside: Rejected[] = [];
+  readonly takenBack: WellAgain[] = [];
   readonly fleet: FleetContext;
 
   constructor() {
@@ -34,7 +35,10 @@ export class FleetFixture extends EngineFixture {
         of: async (name: string) => this.evidence.get(name) ?? NOTHING_KNOWN,
         recordDecision: async (decision: Decision) => void this.decisions.push(decision),
         forcedPassage: async (strategy: string) => this.#passage(strategy),
-        setAside: async (rejected: Rejected) => void this.setAside.push(rejected),
+        setAside: async (rejects: readonly Rejected[]) => void this.setAside.push(...rejects),
+        knownRejects: async (_collection: string, keys: readonly string[]) =>
+          new Map(this.setAside.flatMap((one) => (keys.includes(one.key) ? [[one.key, one] as const] : []))),
+        takeBack: async (_collection: string, keys: readonly WellAgain[]) => void this.takenBack.push(...keys),
       } satisfies Partial<Evidence> as unknown as Evidence,
     };
   }
@@ -63,9 +67,11 @@ export class FleetFixture extends EngineFixture {
   }
 }
 
+const isWhole = (fence: StoredFence) => [items, counts].every(({ name }) => isComplete(fence, name));
+
 function brief(fence: StoredFence | null, runId?: string): string {
   if (!fence) return "none";
-  const words = [fence.role, fence.term, fence.complete && fence.exceptions.size === 0 ? "complete" : "incomplete"];
+  const words = [fence.role, fence.term, isWhole(fence) ? "complete" : "incomplete"];
   if (runId !== undefined && fence.runId !== runId) words.push("of another run");
   if (fence.agreed === false) words.push("not agreed");
   if (fence.bareTrusted) words.push("bare trusted");

@@ -77,6 +77,21 @@ describe("to Postgres it refuses", () => {
     expect(of(await check(engine), name)).toMatchObject({ passed: false, figure: "never verified" });
   });
 
+  test("a verify by its age for Postgres, whatever the clock of this process says", async () => {
+    const engine = await ready();
+    const now = Date.now();
+    engine.postgres.store.now = async () => now;
+    const name = `${items.name}: clean verify`;
+    const verified = (agoMs: number) =>
+      engine.knows(items.name, { backfilledAt: new Date(), verifiedAt: new Date(now - agoMs), verifiedClean: true });
+    verified(2 * DAY_MS);
+    vi.setSystemTime(now - 2 * DAY_MS);
+    expect(of(await check(engine), name)).toMatchObject({ passed: false, figure: "clean, 2880 minutes ago" });
+    verified(0);
+    vi.setSystemTime(now + 2 * DAY_MS);
+    expect(of(await check(engine), name)).toMatchObject({ passed: true, figure: "clean, 0 minutes ago" });
+  });
+
   test("a divergence since the last verify", async () => {
     const engine = await ready();
     engine.knows(items.name, {

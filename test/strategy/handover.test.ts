@@ -37,6 +37,28 @@ describe.each([
     expect(await engine[from].store.readLog(items, 10)).toEqual([]);
   });
 
+  test("waits for a process that knows every collection of which something is logged, unless it is forced", async () => {
+    const engine = await reigning(from);
+    const part = { ...engine.fleet, collections: [counts] };
+    const waitingFor = "a process that knows contract_items, which has a repair log to work off";
+    expect(await handOver(part, from, 3)).toEqual({ done: false, waitingFor });
+    expect(engine.fences[from]).toBe("authority 3 complete");
+    // Something of another one came before the old store was closed.
+    engine.after(`${from}.loggedCollections`, () => engine.servers[from].control.log("others", "o", 1, 10));
+    expect(await handOver(engine.fleet, from, 3)).toMatchObject({ done: false, waitingFor: /knows others,/ });
+    expect(engine.fences[from]).toBe("closed 3 complete");
+    expect(engine.fences[to]).toBe("mirror 3 complete");
+    engine.servers[from].control.logs.delete("others");
+    expect(await handOver(part, from, 3)).toMatchObject({ done: true });
+  });
+
+  test("is forced past a collection that nobody knows any more", async () => {
+    const engine = await reigning(from);
+    engine.servers[from].control.overflowed.set("others", "1");
+    expect(await handOver(engine.fleet, from, 3)).toMatchObject({ done: false, waitingFor: /knows others,/ });
+    expect(await handOver(engine.fleet, from, 3, { forced: true })).toEqual({ done: true, term: 4 });
+  });
+
   test("is finished by whoever finds the old one closed", async () => {
     const engine = await reigning(from);
     await engine[from].store.closeFence(3);

@@ -1,9 +1,10 @@
 /** Filling Redis from Postgres: all or nothing, in one term and one unbroken memory. */
 import { describe, expect, test } from "vitest";
 import { refillRedis } from "../../src/strategy/refill.js";
-import { counts, item, items } from "../contract/contract-collections.js";
+import { counts, item, items, RED_SET } from "../contract/contract-collections.js";
 import { counterState, recordState } from "../contract/contract-harness.js";
 import { cutOff, fail, onVirtualTime } from "../engine/engine-fixture.js";
+import { isComplete } from "../memory/control.js";
 import { FleetFixture } from "./fleet-fixture.js";
 
 onVirtualTime();
@@ -40,12 +41,28 @@ describe("a Redis that lost its memory", () => {
 
   test("is told what expired too, so that a repetition counts once, and the next generation is above it", async () => {
     const engine = await lost();
-    const over = counterState({ generation: 7, redisPart: 5, expiresAt: 1, operations: ["once"] });
+    const expiresAt = engine.servers.redis.now() - 1;
+    const over = counterState({ generation: 7, redisPart: 5, expiresAt, operations: ["once"] });
     await engine.postgres.store.applyCounters(counts, 3, [{ id: "over", state: over }]);
     expect(await refillRedis(engine.fleet, 3)).toBe("done");
     expect((await engine.redis.store.readCounters(counts, ["over"])).held).toMatchObject([
       { kind: "absent", last: { generation: 7, operations: ["once"] } },
     ]);
+  });
+
+  test("isn't complete for a collection of which it refused something, and is for the others", async () => {
+    const engine = await lost();
+    const told: string[] = [];
+    engine.context.events.on("rejected", ({ collection }) => told.push(collection));
+    engine.servers.redis.bypassSet(RED_SET, Buffer.from("odd"));
+    expect(await refillRedis(engine.fleet, 3)).toBe("refused");
+    expect(told).toEqual([items.name, items.name]);
+    const { fence } = engine.servers.redis.control;
+    expect(fence && [items, counts].map(({ name }) => isComplete(fence, name))).toEqual([false, true]);
+    engine.servers.redis.bypassDel(RED_SET);
+    expect(await refillRedis(engine.fleet, 3)).toBe("done");
+    expect(engine.fences.redis).toBe("mirror 3 complete");
+    expect((await engine.redis.store.readRecords(items, ["a"])).held).toMatchObject([{ kind: "value" }]);
   });
 
   test("is filled by one process at a time, and the next one need not wait", async () => {

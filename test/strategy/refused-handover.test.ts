@@ -13,8 +13,8 @@ const RED = item("red");
 async function refusing() {
   const engine = await new FleetFixture().reign("redis", 3);
   engine.servers.postgres.refuses = (_collection, id) => (id === "a" ? "a check of the table's own" : null);
-  engine.fleet.evidence.setAside = async (rejected) => {
-    engine.setAside.push(rejected);
+  engine.fleet.evidence.setAside = async (rejects) => {
+    engine.setAside.push(...rejects);
     engine.knows(items.name, { rejects: 1, refused: 1 });
   };
   await engine.redis.store.writeRecords(items, 3, [write("a", { bytes: RED })]);

@@ -9,8 +9,6 @@ onVirtualTime();
 
 test("gives its place on the list up: the mirror holds that very state, as what expired", async () => {
   const engine = await new FleetFixture().reign("redis", 3);
-  const taken: string[] = [];
-  engine.fleet.evidence.takeBack = async (_collection, key) => void taken.push(key);
   await engine.context.term.refresh();
   const expiresAt = (await engine.redis.store.now()) + 100;
   const reply = await engine.redis.store.writeRecords(items, 3, [write("a", { bytes: item("red"), expiresAt })]);
@@ -19,5 +17,5 @@ test("gives its place on the list up: the mirror holds that very state, as what 
   await engine.postgres.store.applyRecords(items, 3, [{ id: "a", state: written.state }]);
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(await retrySetAside(engine.fleet, items, ["a"])).toEqual([{ id: "a", outcome: "sent" }]);
-  expect(taken).toEqual([items.redisKey("a")]);
+  expect(engine.takenBack).toEqual([{ key: items.redisKey("a"), stamp: written.state.stamp }]);
 });

@@ -55,8 +55,9 @@ export function backfillCommand(): Command {
       "after",
       "\nExits with 1 if values were set aside or the counts don't add up.\n\nExample:\n  $ dual-write backfill --dry-run && dual-write backfill --rate 5000",
     );
-  // A copy of everything to Redis knows nothing of the options above: they must not be taken for heeded.
-  const others = command.options.map((option) => option.attributeName());
+  // A copy of everything to Redis knows nothing of most options above: they must not be taken for heeded.
+  const heeded = ["rate", "polite"];
+  const others = command.options.map((option) => option.attributeName()).filter((name) => !heeded.includes(name));
   command.addOption(
     new Option("--reverse", "copy Postgres to Redis, while Postgres is the authority; all of it").conflicts(others),
   );
@@ -65,7 +66,7 @@ export function backfillCommand(): Command {
       const given = backfillOptions(options);
       if (!options.reverse) session.migration.checkBackfill(given);
       if (!options.dryRun && !options.validateOnly) await askForBackup(session, options);
-      return options.reverse ? reverse(session) : forward(session, given);
+      return options.reverse ? reverse(session, options) : forward(session, given);
     }),
   );
 }
@@ -99,8 +100,13 @@ async function forward({ migration, output, signal }: Session, options: Backfill
   return exitOf(report);
 }
 
-async function reverse({ migration, output, signal }: Session): Promise<number> {
-  const report = await migration.reverseBackfill({ signal, onProgress: (progress) => output.progress(progress) });
+async function reverse({ migration, output, signal }: Session, { rate, polite }: Options): Promise<number> {
+  const report = await migration.reverseBackfill({
+    rate,
+    polite,
+    signal,
+    onProgress: (progress) => output.progress(progress),
+  });
   output.result(report, reverseLines(report));
   return EXIT.done;
 }

@@ -2,7 +2,15 @@
 
 import { DistinctKeys } from "../keyspace/distinct-keys.js";
 import { KeySorter } from "../keyspace/key-sorter.js";
-import { bytesOf, type Listing, listPage, readStates, type States } from "../keyspace/keyspace-page.js";
+import {
+  bytesOf,
+  type Listing,
+  listPage,
+  readRest,
+  readStates,
+  type States,
+  sizeOf,
+} from "../keyspace/keyspace-page.js";
 import { NamePatterns } from "../keyspace/name-pattern.js";
 import { PageSize } from "../keyspace/page-size.js";
 import { type BothStores, PAGE_MS } from "../migration-context.js";
@@ -45,8 +53,13 @@ interface Page {
 interface Brought {
   readonly listing: Listing;
   readonly ends: readonly KeyEnd[];
+  /** Of great values: the rejects list has those that were set aside. */
+  readonly greatEnds: readonly KeyEnd[];
   readonly deletes: number;
 }
+
+/** What a page's rest is brought with: all else of the page was. */
+const NOTHING_ELSE = { variants: [], ignored: [], odd: [], hasStatistics: false } as const;
 
 /** How often the number of keys is asked for. Milliseconds. */
 const TOTAL_MS = 5000;
@@ -61,6 +74,8 @@ export class BackfillPass {
   readonly #pace: Pace;
   readonly #pageSize: PageSize;
   readonly #meter = new RateMeter();
+  /** Ends when no great value is at work. */
+  #great: Promise<unknown> = Promise.resolve();
   #total = { keys: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(context: BothStores, ledger: BackfillLedger, options: PassOptions) {
@@ -112,8 +127,8 @@ export class BackfillPass {
         // In the order of the keyspace, so that everything before a mark is done.
         const oldest = bringing.shift();
         if (!oldest) break;
-        const { listing, ends, deletes } = await oldest;
-        await this.#count(listing, ends, deletes);
+        const { listing, ...brought } = await oldest;
+        await this.#count({ listing, ...brought });
         cursor = listing.next;
         this.#ledger.mark(cursor);
         await saved;
@@ -161,7 +176,7 @@ export class BackfillPass {
       listPage(this.#context, this.#sorter, this.#ledger.server, cursor, { count, pattern }),
     );
     const states = await persist("Reading Redis", this.#options, () => this.#states(listing));
-    this.#pageSize.met(listing.scanned, bytesOf(states));
+    this.#pageSize.met(listing.scanned - sizeOf(states.rest), bytesOf(states));
     return { listing, states };
   }
 
@@ -171,25 +186,46 @@ export class BackfillPass {
   }
 
   async #bring({ listing, states }: Page): Promise<Brought> {
-    return persist("Copying to Postgres", this.#options, async (repetition) => {
+    const { rest, ...brought } = await persist("Copying to Postgres", this.#options, async (repetition) => {
       const present = repetition === 0 ? states : await this.#states(listing);
       return {
         listing,
+        rest: present.rest,
         ends: await this.#options.bring(listing, present),
         deletes: await carryDeletes(this.#context, listing.companions, present.term),
       };
     });
+    if (rest.size === 0) return { ...brought, greatEnds: [] };
+    const bringing = this.#great.then(() => this.#bringRest(listing, rest));
+    this.#great = met(bringing).catch(() => {});
+    return { ...brought, greatEnds: await bringing };
+  }
+
+  /** Great values one after another, whatever is worked on beside: each takes many times its size while it is written. */
+  async #bringRest(listing: Listing, rest: States["rest"]): Promise<KeyEnd[]> {
+    const all: KeyEnd[] = [];
+    for (let left = rest; left.size > 0; ) {
+      const { ends, after } = await persist("Copying to Postgres", this.#options, async () => {
+        const { term } = await redisReign(this.#context);
+        const some = await readRest(this.#context, left, term);
+        return { ends: await this.#options.bring({ ...listing, ...NOTHING_ELSE }, some), after: some.rest };
+      });
+      await persist("Writing the rejects list", this.#options, () => this.#rejects.keep(ends, "backfill"));
+      all.push(...ends.map(withoutValue));
+      left = after;
+    }
+    return all;
   }
 
   /** What was seen comes from the listing and how it ended from the copying, so that a forgotten key shows. */
-  async #count(listing: Listing, ends: readonly KeyEnd[], deletes: number): Promise<void> {
+  async #count({ listing, ends, greatEnds, deletes }: Brought): Promise<void> {
     const { tally } = this.#ledger;
     await persist("Writing the rejects list", this.#options, () => this.#rejects.keep(ends, "backfill"));
     tally.scanned += listing.scanned;
     tally.deletes += deletes;
     const fresh = new Set(listing.keys.filter((key) => this.#distinct.add(key)).map((key) => key.toString("latin1")));
     for (let seen = 0; seen < fresh.size; seen++) tally.see();
-    for (const end of ends) {
+    for (const end of [...ends, ...greatEnds]) {
       if (!fresh.delete(end.key.toString("latin1"))) continue;
       tally.end(end.ending.outcome, end.of);
       this.#options.samples?.add(end);
@@ -200,4 +236,8 @@ export class BackfillPass {
         `More than ${maxRejects} values aren't what their collection allows. Look at the rejects list; then raise the limit, or correct what writes them.`,
       );
   }
+}
+
+function withoutValue(end: KeyEnd): KeyEnd {
+  return end.ending.outcome === "setAside" ? { ...end, ending: { ...end.ending, value: null } } : end;
 }

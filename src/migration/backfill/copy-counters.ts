@@ -33,7 +33,7 @@ export async function copyCounterPage(
       endings.set(id, setAside(held.reason, await rawValue(context, collection.redisKey(id))));
     else if (held.kind === "absent" || (held.expiresAt !== null && held.expiresAt <= now))
       endings.set(id, ended("expired"));
-    else if (isMirrored(held, theirs)) endings.set(id, ended("unchanged"));
+    else if (isMirrored(held, theirs)) endings.set(id, ended("unchanged", held.stamp));
     else if (held.stamp > 0 || mayGrow(held, theirs))
       messages.set(id, theirs.kind === "value" ? grown(held, mark) : marked(held, mark));
     else changed.push(id);
@@ -45,7 +45,7 @@ export async function copyCounterPage(
   for (const [id, result] of await apply(context, page, messages)) {
     // Kept although it is the present state: its own writer told Postgres before.
     const isNewer = result.kind === "kept" && changed.includes(id);
-    endings.set(id, isNewer ? ended("newer") : endingOf(result, messages.get(id) as CounterState));
+    endings.set(id, isNewer ? ended("newer", result.stamp) : endingOf(result, messages.get(id) as CounterState));
   }
   return ids.map((id) => endings.get(id) as Ending);
 }
@@ -121,9 +121,9 @@ async function apply(
 }
 
 function endingOf(result: ApplyResult, state: CounterState): Ending {
-  if (result.kind === "rejected") return setAside(result.reason, Buffer.from(String(sum(state))));
-  if (result.kind === "applied") return ended("copied");
-  return ended(result.same ? "unchanged" : "newer");
+  if (result.kind === "rejected") return setAside(result.reason, Buffer.from(String(sum(state))), state.stamp);
+  if (result.kind === "applied") return ended("copied", state.stamp);
+  return ended(result.same ? "unchanged" : "newer", result.stamp);
 }
 
 /** What stands under a key that isn't a counter; null for another Redis type. */

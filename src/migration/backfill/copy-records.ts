@@ -98,9 +98,10 @@ function stampOf(held: HeldRecord): number {
 }
 
 function endingOf(result: ApplyResult, held: HeldRecord): Ending {
-  if (result.kind === "applied") return ended("copied");
-  if (result.kind === "rejected") return setAside(result.reason, held.kind === "value" ? held.bytes : null);
-  return ended(result.same ? "unchanged" : "newer");
+  if (result.kind === "applied") return ended("copied", stampOf(held));
+  if (result.kind === "rejected")
+    return setAside(result.reason, held.kind === "value" ? held.bytes : null, stampOf(held));
+  return ended(result.same ? "unchanged" : "newer", result.stamp);
 }
 
 /**
@@ -118,7 +119,7 @@ async function settle(context: BothStores, page: RecordPage, ids: readonly strin
     const theirs = mirrored[i] as HeldRecord;
     // An older Redis gives an expiry to within a millisecond.
     if (stampOf(held) === stampOf(theirs) && recordDifference(held, theirs) === null)
-      endings.set(id, ended("unchanged"));
+      endings.set(id, ended("unchanged", stampOf(held)));
   });
   const differing = ids.filter((id) => !endings.has(id));
   if (differing.length === 0) return endings;
@@ -149,7 +150,7 @@ async function settle(context: BothStores, page: RecordPage, ids: readonly strin
     if (now.kind === "unreadable") endings.set(id, setAside(now.reason, null));
     else if (now.kind !== "value" || !result) endings.set(id, ended("expired"));
     // Its own writer told Postgres before.
-    else if (result.kind === "kept") endings.set(id, ended("newer"));
+    else if (result.kind === "kept") endings.set(id, ended("newer", result.stamp));
     else endings.set(id, endingOf(result, now));
   }
   return endings;

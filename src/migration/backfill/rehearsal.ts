@@ -58,8 +58,8 @@ function rehearsalRedis(store: RedisStore, fence: Fence): RedisStore {
   const noted = (held: { readonly operations: readonly string[] }, id: string) => [...held.operations, id];
   const later = async (stamp: number) => nextStamp("redis", (await store.now()) * 1000, stamp);
   const overrides: Partial<RedisStore> = {
-    inspectRecords: async (collection, ids, adopt) => {
-      const { held } = await store.inspectRecords(collection, ids);
+    inspectRecords: async (collection, ids, adopt, most) => {
+      const { held } = await store.inspectRecords(collection, ids, undefined, most);
       return { fence, held: adopt ? await Promise.all(held.map((one) => adopted(one, adopt.mode, later))) : held };
     },
     inspectCounters: async (collection, ids, adopt) => {
@@ -142,8 +142,8 @@ function rehearsalEvidence(evidence: ControlRecords): ControlRecords {
     unfinishedBackfill: async () => null,
     unfinishedBackfills: async () => [],
     openBackfills: async () => [],
-    setAsideAll: async () => {},
-    takeBackAll: async () => {},
+    setAside: async () => {},
+    takeBack: async () => {},
     putTimeseries: async (rows) => {
       const stands = new Map((await evidence.readTimeseries()).map((row) => [`${row.metric}\0${row.bucket}`, row]));
       return rows.filter(({ metric, bucket, original }) => stands.get(`${metric}\0${bucket}`)?.original !== original)

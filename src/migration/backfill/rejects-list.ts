@@ -1,5 +1,6 @@
 /** Keeps the rejects list in step with the keys' ends: what is set aside gets a row, what is well again loses it. */
 
+import type { WellAgain } from "../../stores/evidence.js";
 import type { MigrationContext } from "../migration-context.js";
 import type { KeyEnd } from "./copy-page.js";
 
@@ -13,29 +14,30 @@ export class RejectsList {
   }
 
   async keep(ends: readonly KeyEnd[], source: string): Promise<void> {
-    const rejects = ends.flatMap(({ key, of, ending }) =>
-      ending.outcome === "setAside"
-        ? [{ collection: of, key: key.toString(), reason: ending.reason, value: ending.value, source }]
-        : [],
-    );
+    const rejects = ends.flatMap(({ key, of, ending }) => {
+      if (ending.outcome !== "setAside") return [];
+      const { reason, value, stamp } = ending;
+      return [{ collection: of, key: key.toString(), reason, value, source, stamp }];
+    });
     this.#mayHold ??= (await this.#evidence.rejectCount()) > 0;
     if (rejects.length > 0) {
-      await this.#evidence.setAsideAll(rejects);
+      await this.#evidence.setAside(rejects);
       this.#mayHold = true;
     }
     if (!this.#mayHold) return;
-    for (const [collection, keys] of wellAgain(ends)) await this.#evidence.takeBackAll(collection, keys);
+    for (const [collection, keys] of wellAgain(ends)) await this.#evidence.takeBack(collection, keys);
   }
 }
 
 /** By collection. A key that is gone stays on the list: nobody said that it was put right. */
-function wellAgain(ends: readonly KeyEnd[]): Map<string, string[]> {
-  const keys = new Map<string, string[]>();
+function wellAgain(ends: readonly KeyEnd[]): Map<string, WellAgain[]> {
+  const keys = new Map<string, WellAgain[]>();
   for (const { key, of, ending } of ends) {
     if (ending.outcome === "setAside" || ending.outcome === "ignored" || ending.outcome === "expired") continue;
+    const one = { key: key.toString(), stamp: ending.stamp };
     const known = keys.get(of);
-    if (known) known.push(key.toString());
-    else keys.set(of, [key.toString()]);
+    if (known) known.push(one);
+    else keys.set(of, [one]);
   }
   return keys;
 }

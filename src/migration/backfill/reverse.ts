@@ -1,14 +1,15 @@
 /** The backfill the other way: brings everything that Postgres, the authority, holds to Redis. */
-import { ConflictError, FencedError, StrategyError } from "../../errors.js";
+import { ConfigurationError, ConflictError, FencedError, StrategyError } from "../../errors.js";
 import { checkSchema } from "../../schema/migrate.js";
-import { refillRedis } from "../../strategy/refill.js";
+import { type RefillPace, refillRedis, refusesFilling } from "../../strategy/refill.js";
 import { type MigrationContext, withRedis } from "../migration-context.js";
 import { settledReign } from "../redis-authority.js";
+import { Pace, rest } from "../run/pace.js";
 import { persist, toBegin } from "../run/persist.js";
 import { RateMeter } from "../run/progress.js";
-import { type RunOptions, resolveRun } from "../run/run-options.js";
+import { type RunOptions, resolveRun, runIssues } from "../run/run-options.js";
 
-export interface ReverseOptions extends Pick<RunOptions, "patienceMs" | "signal"> {
+export interface ReverseOptions extends Pick<RunOptions, "rate" | "polite" | "patienceMs" | "signal"> {
   readonly onProgress?: ((progress: ReverseProgress) => void) | undefined;
 }
 
@@ -31,11 +32,13 @@ export interface ReverseReport {
 /**
  * All of it, by the mirror's rule; Redis is complete afterwards. May be stopped and run again: it begins anew, and what Redis has
  * it has.
- * @throws StrategyError while Redis is the authority, or after it was given up; ConflictError while another process does it
+ * @throws ConfigurationError; StrategyError while Redis is the authority, or after it was given up; ConflictError while another process does it
  */
 export async function reverseBackfill(context: MigrationContext, options: ReverseOptions = {}): Promise<ReverseReport> {
   const began = performance.now();
   const stores = withRedis(context);
+  const issues = runIssues(options);
+  if (issues.length > 0) throw new ConfigurationError(issues);
   const run = resolveRun(options);
   await persist("Reaching Postgres", toBegin(run), () => checkSchema(context.postgres.store.sql));
   context.term.contradicted();
@@ -44,8 +47,13 @@ export async function reverseBackfill(context: MigrationContext, options: Revers
     throw new StrategyError("Redis was given up: empty it, then `dual-write rollback` copies everything into it.");
   const rates = new RateMeter();
   const { signal } = options;
+  const pace = new Pace(run);
+  const rests: RefillPace = {
+    pageKeys: (most) => pace.pageKeys(most),
+    rest: (rows, tookMs) => rest(pace.restAfter(rows, tookMs), signal),
+  };
   let copied = 0;
-  const term = await persist("Filling Redis", run, async () => {
+  const fill = async () => {
     const reign = await settledReign(stores);
     if (reign.authority === "redis")
       throw new StrategyError(
@@ -55,11 +63,14 @@ export async function reverseBackfill(context: MigrationContext, options: Revers
       copied = done;
       options.onProgress?.({ phase: "refill", done, total: done, rate: rates.measure(done, 0).rate, etaMs: null });
     };
-    const ended = await refillRedis(stores, reign.term, { progress, ...(signal ? { signal } : {}) });
+    const ended = await refillRedis(stores, reign.term, { progress, pace: rests, ...(signal ? { signal } : {}) });
     if (ended === "busy") throw new ConflictError("Another process fills Redis just now. Wait for it.");
     if (ended === "done") return reign.term;
+    if (ended === "refused") throw refusesFilling();
     context.term.contradicted();
     throw new FencedError("The term changed while Redis was filled.");
-  });
+  };
+  const both = [stores.redis.store, stores.postgres.store];
+  const term = await pace.during(both, () => persist("Filling Redis", run, fill));
   return { copied, term, elapsedMs: Math.round(performance.now() - began) };
 }

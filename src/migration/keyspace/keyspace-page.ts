@@ -4,7 +4,7 @@ import type { BoundRecords } from "../../engine/define-records.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { type CounterPage, readCounterPage } from "./counter-page.js";
 import type { KeySorter } from "./key-sorter.js";
-import { type RecordPage, readRecordPage } from "./record-page.js";
+import { type RecordPage, readRecordPage, readSomeRecords } from "./record-page.js";
 
 /** A key whose email is spelled otherwise than its record's. */
 export interface VariantKey {
@@ -37,6 +37,8 @@ export interface States {
   readonly term: number;
   readonly records: readonly RecordPage[];
   readonly counters: readonly CounterPage[];
+  /** Records that weren't read yet, since their values are too great to be held together with the others. */
+  readonly rest: Listing["records"];
   /** Postgres's clock at the reading, milliseconds since the epoch, and this process's monotonic one. */
   readonly read: { readonly now: number; readonly at: number };
 }
@@ -113,7 +115,27 @@ export async function readStates(context: BothStores, listing: Listing, term: nu
     Promise.all([...listing.counters].map(([collection, ids]) => readCounterPage(context, collection, ids, term))),
     context.postgres.attempt((store) => store.now(), PAGE_MS),
   ]);
-  return { term, records, counters, read: { now, at } };
+  const rest = records.flatMap(({ collection, ids }) => {
+    const all = listing.records.get(collection) ?? [];
+    return ids.length < all.length ? [[collection, all.slice(ids.length)] as const] : [];
+  });
+  return { term, records, counters, rest: new Map(rest), read: { now, at } };
+}
+
+/** Some of a listing's rest, at least one of them; what is left of it is the rest of that. @throws as `readStates` */
+export async function readRest(context: BothStores, rest: Listing["records"], term: number): Promise<States> {
+  const at = performance.now();
+  const [[collection, ids], ...others] = [...rest] as [
+    [BoundRecords<unknown>, readonly string[]],
+    ...(readonly [BoundRecords<unknown>, readonly string[]])[],
+  ];
+  const [page, now] = await Promise.all([
+    readSomeRecords(context, collection, ids, term),
+    context.postgres.attempt((store) => store.now(), PAGE_MS),
+  ]);
+  const left = ids.slice(page.ids.length);
+  const after = new Map([...(left.length > 0 ? [[collection, left] as const] : []), ...others]);
+  return { term, records: [page], counters: [], rest: after, read: { now, at } };
 }
 
 /** Of the records' values; a counter's are small. */
@@ -121,6 +143,11 @@ export function bytesOf({ records }: States): number {
   let bytes = 0;
   for (const { held } of records) for (const one of held) if (one.kind === "value") bytes += one.bytes.length;
   return bytes;
+}
+
+/** Records of a rest. */
+export function sizeOf(rest: States["rest"]): number {
+  return [...rest.values()].reduce((sum, ids) => sum + ids.length, 0);
 }
 
 function append<K>(groups: Map<K, string[]>, key: K, id: string): void {

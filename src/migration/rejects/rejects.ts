@@ -9,6 +9,7 @@ import {
   type RejectFilter,
   type RejectValue,
 } from "../../stores/postgres/reject-list.js";
+import { isStandIn } from "../../stores/postgres/rejects.js";
 import { type Retried, retrySetAside } from "../../strategy/set-aside.js";
 import { type BoundCollection, type MigrationContext, withRedis } from "../migration-context.js";
 import { settledReign } from "../redis-authority.js";
@@ -31,7 +32,7 @@ export interface RetryReport {
   readonly refused: number;
   /** They stay: the mirror holds something newer, or Redis is being refilled. */
   readonly waiting: number;
-  /** They stay: no record can have such a key, or they are other spellings or statistics; a backfill looks at them again. */
+  /** They stay: no record can have such a key, or it is longer than the list holds, or they are other spellings or statistics; a backfill looks at them again. */
   readonly notRetried: number;
 }
 
@@ -76,7 +77,7 @@ export async function retryRejects(context: MigrationContext, options: RejectsOp
   };
   for await (const { collection: name, key, source } of listRejects(context, { ...options, showKeys: true })) {
     const collection = context.collections.find((one) => one.name === name);
-    const id = source === "repair" ? null : (collection?.parseKey(key) ?? null);
+    const id = source === "repair" || isStandIn(key) ? null : (collection?.parseKey(key) ?? null);
     if (!collection || id === null || collection.redisKey(id) !== key) {
       report.notRetried++;
       continue;

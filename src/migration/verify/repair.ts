@@ -10,7 +10,7 @@ import type { Finding, Findings } from "./findings.js";
 import { repairCounters } from "./repair-counters.js";
 import { repairRecords } from "./repair-records.js";
 import { presentMoment } from "./second-look.js";
-import { bytesOf, differenceOf, issueOf, lookAtBoth, type Pair } from "./side-by-side.js";
+import { bytesOf, differenceOf, issueOf, laterStamp, lookAtBoth, type Pair } from "./side-by-side.js";
 
 const REPLACED = "it stood in Redis beside what Postgres had decided, and a repair replaced it";
 
@@ -58,9 +58,11 @@ export class Repair {
       const reason = pair.redis.kind === "unreadable" ? pair.redis.reason : issueOf(collection, id, pair.redis);
       const isTruth = this.#reign.authority === "redis" || pair.postgres.kind !== "value";
       if (reason !== null && isTruth)
-        return [endOf(collection.redisKey(id), collection.name, setAside(reason, bytesOf(pair.redis)))];
+        return [
+          endOf(collection.redisKey(id), collection.name, setAside(reason, bytesOf(pair.redis), laterStamp(pair))),
+        ];
       const isEqual = differenceOf(collection, pair, this.#reign.authority, now) === null;
-      return isEqual ? [endOf(collection.redisKey(id), collection.name, ended("copied"))] : [];
+      return isEqual ? [endOf(collection.redisKey(id), collection.name, ended("copied", laterStamp(pair)))] : [];
     });
   }
 
@@ -69,12 +71,13 @@ export class Repair {
     if (this.#reign.authority === "redis" || collection.kind !== "records") return;
     const pairs = await lookAtBoth(this.#context, collection, ids);
     const replaced = ids.flatMap((id, i) => {
-      const { redis, postgres } = pairs[i] as Pair;
-      const value = bytesOf(redis);
-      if (value === null || bytesOf(postgres)?.equals(value)) return [];
-      return [{ collection: collection.name, key: collection.redisKey(id), reason: REPLACED, value, source: "repair" }];
+      const pair = pairs[i] as Pair;
+      const value = bytesOf(pair.redis);
+      if (value === null || bytesOf(pair.postgres)?.equals(value)) return [];
+      const key = collection.redisKey(id);
+      return [{ collection: collection.name, key, reason: REPLACED, value, source: "repair", stamp: laterStamp(pair) }];
     });
-    if (replaced.length > 0) await this.#context.evidence.setAsideAll(replaced);
+    if (replaced.length > 0) await this.#context.evidence.setAside(replaced);
   }
 
   async #merge(variants: readonly VariantKey[]): Promise<KeyEnd[]> {

@@ -4,7 +4,7 @@
  */
 import { stampOf } from "../../engine/difference.js";
 import { refusedValue } from "../../engine/refusals.js";
-import type { KnownReject } from "../../stores/postgres/rejects.js";
+import type { KnownReject } from "../../stores/evidence.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { rest } from "../run/pace.js";

@@ -1,8 +1,8 @@
 /** Takes off the rejects list what both stores hold alike by now, such as a record that was written again with an allowed value. */
-import type { StoreName } from "../../stores/state.js";
+import { differenceOf } from "../../engine/difference.js";
+import { otherStore, type StoreName } from "../../stores/state.js";
 import type { BothStores, BoundCollection } from "../migration-context.js";
-import { presentMoment } from "./second-look.js";
-import { differenceOf, issueOf, lookAtBoth, type Pair } from "./side-by-side.js";
+import { issueOf, laterStamp, lookAtBoth, type Pair } from "./side-by-side.js";
 
 const PAGE = 500;
 
@@ -17,21 +17,29 @@ export async function takeBackSettled(
     const last = rows.at(-1);
     if (!last) return;
     after = last.row;
-    const known = rows.flatMap(({ key, source }) => {
+    const known = rows.flatMap(({ key, source, stamp }) => {
       if (source === "repair") return [];
       const id = collection.parseKey(key);
-      return id !== null && collection.redisKey(id) === key ? [{ id, key }] : [];
+      return id !== null && collection.redisKey(id) === key ? [{ id, key, stamp }] : [];
     });
-    const ids = known.map(({ id }) => id);
-    const [pairs, now] = await Promise.all([lookAtBoth(context, collection, ids), presentMoment(context)]);
-    const settled = known.filter(({ id }, i) => {
-      const pair = pairs[i] as Pair;
-      const stands = pair[authority].kind === "value" || pair[authority].kind === "tombstone";
-      return stands && differenceOf(collection, pair, authority, now) === null && !issueOf(collection, id, pair.redis);
-    });
-    await context.evidence.takeBackAll(
-      collection.name,
-      settled.map(({ key }) => key),
+    const pairs = await lookAtBoth(
+      context,
+      collection,
+      known.map(({ id }) => id),
     );
+    const settled = known.flatMap(({ id, key, stamp }, i) => {
+      const pair = pairs[i] as Pair;
+      if (!isAlike(collection, pair, authority) || issueOf(collection, id, pair.redis)) return [];
+      // What was set aside since the list was read stays.
+      return [{ key, stamp: Math.max(stamp, laterStamp(pair)) }];
+    });
+    await context.evidence.takeBack(collection.name, settled);
   }
+}
+
+/** To the letter: what the mirror lacks until it ends in a second stays on the list for that second. */
+function isAlike(collection: BoundCollection, pair: Pair, authority: StoreName): boolean {
+  const mine = pair[authority];
+  const stands = mine.kind === "value" || mine.kind === "tombstone";
+  return stands && differenceOf(collection, mine, pair[otherStore(authority)]) === null;
 }

@@ -2,9 +2,9 @@
 
 import type { BoundCounters } from "../../engine/define-counters.js";
 import type { BoundRecords } from "../../engine/define-records.js";
-import { counterDifference, type Held, recordDifference, sameHeld } from "../../engine/difference.js";
+import { type Held, lastingDifference, sameHeld, stampOf } from "../../engine/difference.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
-import type { HeldCounter, HeldRecord } from "../../stores/store.js";
+import { VALUE_BYTES } from "../keyspace/record-page.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import type { FindingKind } from "./findings.js";
 
@@ -13,9 +13,6 @@ export interface Pair {
   readonly redis: Held;
   readonly postgres: Held;
 }
-
-/** What ends as soon as this is judged by two clocks. Milliseconds. */
-const CLOCKS_MS = 2000;
 
 /** Reads without adopting anything. Parallel to `ids`. */
 export async function lookAtBoth(
@@ -31,6 +28,28 @@ export async function lookAtBoth(
   return ids.map((_, i) => ({ redis: redis[i] as Held, postgres: postgres[i] as Held }));
 }
 
+/** What stands in Redis for the first of the ids, as far as the values aren't great together; nothing where the first one is. */
+export async function lookAhead(
+  { redis }: BothStores,
+  collection: BoundRecords<unknown>,
+  ids: readonly string[],
+): Promise<readonly Held[]> {
+  const { held } = await redis.attempt((one) => one.inspectRecords(collection, ids, undefined, VALUE_BYTES), PAGE_MS);
+  return held;
+}
+
+/** Of the first ids those that were looked at ahead, or if there are none the first one. Parallel to the first of `ids`. */
+export async function lookAtSome(
+  context: BothStores,
+  collection: BoundRecords<unknown>,
+  ids: readonly string[],
+  ahead: readonly Held[],
+): Promise<Pair[]> {
+  if (ahead.length === 0) return lookAtBoth(context, collection, ids.slice(0, 1));
+  const postgres = await look(context, "postgres", collection, ids.slice(0, ahead.length));
+  return ahead.map((redis, i) => ({ redis, postgres: postgres[i] as Held }));
+}
+
 export async function look(
   context: BothStores,
   store: StoreName,
@@ -44,7 +63,7 @@ export async function look(
   return reply.held;
 }
 
-/** How the two differ in what a reader would see; null: they agree. `now`: milliseconds since the epoch. */
+/** How the two differ in what a reader would see; null: they agree. `now`: as of {@link lastingDifference}. */
 export function differenceOf(
   collection: BoundCollection,
   pair: Pair,
@@ -52,21 +71,17 @@ export function differenceOf(
   now: number,
 ): FindingKind | null {
   if (pair.redis.kind === "unreadable") return pair.redis.reason.includes("Redis type") ? "type" : "undecodable";
-  const [mine, theirs] = [pair[authority], pair[otherStore(authority)]];
-  const kind =
-    collection.kind === "records"
-      ? recordDifference(mine as HeldRecord, theirs as HeldRecord)
-      : counterDifference(mine as HeldCounter, theirs as HeldCounter);
-  return (kind === "missing" || kind === "extra") && endsSoon(kind === "missing" ? mine : theirs, now) ? null : kind;
-}
-
-function endsSoon(held: Held, now: number): boolean {
-  return "expiresAt" in held && held.expiresAt !== null && held.expiresAt <= now + CLOCKS_MS;
+  return lastingDifference(collection, pair[authority], pair[otherStore(authority)], now);
 }
 
 /** Whether nothing happened to a record or counter between two looks at it. */
 export function stoodStill(first: Pair, second: Pair): boolean {
   return sameHeld(first.redis, second.redis) && sameHeld(first.postgres, second.postgres);
+}
+
+/** The greater of the two stamps; 0 where neither has one. */
+export function laterStamp({ redis, postgres }: Pair): number {
+  return Math.max(stampOf(redis) ?? 0, stampOf(postgres) ?? 0);
 }
 
 /** For a record of its collection, or null. */

@@ -1,20 +1,21 @@
 /** One comparison of everything: Redis's keyspace against Postgres, then Postgres's rows against Redis. */
 
-import type { Held } from "../../engine/difference.js";
+import type { BoundRecords } from "../../engine/define-records.js";
 import type { Reign } from "../../engine/term-view.js";
 import { FencedError } from "../../errors.js";
 import type { HeldCounter, HeldRecord, Page } from "../../stores/store.js";
 import type { KeySorter } from "../keyspace/key-sorter.js";
-import { type Listing, listPage, type VariantKey } from "../keyspace/keyspace-page.js";
+import type { Listing, VariantKey } from "../keyspace/keyspace-page.js";
 import { PageSize } from "../keyspace/page-size.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
 import { met } from "../run/met.js";
 import { type Pace, rest } from "../run/pace.js";
 import { type Patience, persist } from "../run/persist.js";
 import type { Finding, Findings, SetAside } from "./findings.js";
+import { listRedisPage, lookAtPage, lookAtRest, type RedisPage, restOf, sizeOf } from "./redis-page.js";
 import type { Takes } from "./sample.js";
 import { presentMoment, SecondLook, type Suspect } from "./second-look.js";
-import { bytesOf, look, lookAtBoth, type Pair } from "./side-by-side.js";
+import { look, type Pair } from "./side-by-side.js";
 import { findUnmerged, stillUnmerged, type Unmerged } from "./unmerged-variants.js";
 
 export interface VerifyPassOptions extends Patience {
@@ -38,6 +39,8 @@ export type VerifyPhase = "redis" | "postgres";
 
 /** What differed at the first look is gathered to this number before it is looked at again. */
 const BATCH = 500;
+/** Or until its values are so much together. Bytes. */
+const BATCH_BYTES = 4 * 1024 * 1024;
 /** At least this long between two looks. Milliseconds. */
 const APART_MS = 250;
 
@@ -62,17 +65,21 @@ export class VerifyPass {
     await this.#settle();
   }
 
-  /** The next page is listed while one is compared. */
+  /** The next page is read while one is compared. */
   async #redisSide(): Promise<void> {
     const { findings, onLook } = this.#options;
     const size = new PageSize(this.#options.pageSize, this.#options.pace);
-    let listing: Promise<Sampled> | null = met(this.#list("0", size.keys));
-    while (listing !== null) {
+    let reading: Promise<RedisPage> | null = met(this.#read("0", size.keys));
+    while (reading !== null) {
       const began = performance.now();
-      const page: Sampled = await listing;
-      listing = page.next === null ? null : met(this.#list(page.next, size.keys));
+      const page: RedisPage = await reading;
+      reading = page.next === null ? null : met(this.#read(page.next, size.keys));
       const { suspects, unmerged, bytes } = await this.#persist("Comparing", () => this.#compare(page));
-      size.met(page.scanned, bytes);
+      const rest = restOf(page);
+      size.met(
+        rest.reduce((keys, [, ids]) => keys - ids.length, page.scanned),
+        bytes,
+      );
       for (const [collection, ids] of [...page.records, ...page.counters]) {
         findings.compared(collection.name, ids.length);
         onLook(collection, ids);
@@ -81,33 +88,36 @@ export class VerifyPass {
       this.#suspects.push(...suspects);
       this.#unmerged.push(...unmerged);
       this.#odd.push(...page.odd);
+      for (const [collection, ids] of rest) await this.#compareRest(collection, ids);
       await this.#afterPage("redis", page.scanned, began);
     }
   }
 
-  #list(cursor: string, count: number): Promise<Sampled> {
-    const { server, sorter, takes } = this.#options;
-    return this.#persist("Listing Redis", async () =>
-      sampled(await listPage(this.#context, sorter, server, cursor, { count }), takes),
-    );
+  #read(cursor: string, count: number): Promise<RedisPage> {
+    return this.#persist("Listing Redis", () => listRedisPage(this.#context, this.#options, cursor, count));
   }
 
-  async #compare({ records, counters, variants }: Sampled) {
+  async #compare(page: RedisPage) {
     const now = await presentMoment(this.#context);
-    const compared = await Promise.all(
-      [...records, ...counters].map(async ([collection, ids]) => {
-        const pairs = await lookAtBoth(this.#context, collection, ids);
-        return {
-          suspects: this.#second.suspects(collection, ids, pairs, now),
-          bytes: sizeOf(pairs.map(({ redis }) => redis)),
-        };
-      }),
-    );
+    const looked = await lookAtPage(this.#context, page);
     return {
-      suspects: compared.flatMap(({ suspects }) => suspects),
-      bytes: compared.reduce((sum, { bytes }) => sum + bytes, 0),
-      unmerged: await findUnmerged(this.#context, variants),
+      suspects: looked.flatMap(({ collection, ids, pairs }) => this.#second.suspects(collection, ids, pairs, now)),
+      bytes: looked.reduce((sum, { pairs }) => sum + sizeOf(pairs.map(({ redis }) => redis)), 0),
+      unmerged: await findUnmerged(this.#context, page.variants),
     };
+  }
+
+  async #compareRest(collection: BoundRecords<unknown>, rest: readonly string[]): Promise<void> {
+    for (let left = rest; left.length > 0; ) {
+      const { ids, suspects } = await this.#persist("Comparing", async () => {
+        const now = await presentMoment(this.#context);
+        const { ids, pairs } = await lookAtRest(this.#context, collection, left);
+        return { ids, suspects: this.#second.suspects(collection, ids, pairs, now) };
+      });
+      this.#suspects.push(...suspects);
+      await this.#settleMany();
+      left = left.slice(ids.length);
+    }
   }
 
   /** Only what Redis hasn't got: the rest was compared from the other side. */
@@ -162,8 +172,14 @@ export class VerifyPass {
     const { signal, pace, onPage } = this.#options;
     signal?.throwIfAborted();
     onPage(phase, keys);
-    if (this.#suspects.length + this.#unmerged.length + this.#odd.length >= BATCH) await this.#settle();
+    await this.#settleMany();
     await rest(pace.restAfter(keys, performance.now() - began), signal);
+  }
+
+  async #settleMany(): Promise<void> {
+    const number = this.#suspects.length + this.#unmerged.length + this.#odd.length;
+    const bytes = sizeOf(this.#suspects.flatMap(({ first }) => [first.redis, first.postgres]));
+    if (number >= BATCH || bytes >= BATCH_BYTES) await this.#settle();
   }
 
   async #settle(): Promise<void> {
@@ -216,27 +232,6 @@ function keysThere({ redis }: BothStores, collection: BoundCollection, ids: read
   if (ids.length === 0) return Promise.resolve(0);
   const keys = ids.map((id) => collection.redisKey(id));
   return redis.attempt(({ connection }) => connection.client.exists(keys), PAGE_MS);
-}
-
-/** Of values. Bytes. */
-function sizeOf(all: readonly Held[]): number {
-  return all.reduce((sum, held) => sum + (bytesOf(held)?.length ?? 0), 0);
-}
-
-type Sampled = ReturnType<typeof sampled>;
-
-/** What of a page is compared. */
-function sampled(page: Listing, takes: Takes) {
-  const some = <C extends BoundCollection>(ids: ReadonlyMap<C, readonly string[]>) =>
-    new Map([...ids].map(([collection, all]) => [collection, all.filter((id) => takes(collection, id))] as const));
-  return {
-    next: page.next,
-    scanned: page.scanned,
-    records: some(page.records),
-    counters: some(page.counters),
-    variants: page.variants.filter(({ collection, key }) => takes(collection, key)),
-    odd: page.odd.filter(({ collection, key }) => takes(collection, key.toString())),
-  };
 }
 
 /** The authority moved while its truth was compared with the mirror's. */

@@ -90,7 +90,6 @@ const EXAMPLES = 20;
  */
 export async function verify(context: MigrationContext, options: VerifyOptions = {}): Promise<VerifyReport> {
   const began = performance.now();
-  const startedAt = new Date();
   const stores = withRedis(context);
   const collections = choose(context, options);
   const run = resolveRun(options);
@@ -99,6 +98,10 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
     context.postgres.attempt((store) => store.readFence(), PAGE_MS),
   );
   if (fence?.redisGivenUp) throw new StrategyError("Redis was given up, so there is nothing to compare Postgres with.");
+  // By the clock that dates divergences: one met from here on isn't explained by this verify.
+  const startedAt = await persist("Reaching Postgres", toBegin(run), () =>
+    context.postgres.attempt((store) => store.now(), PAGE_MS),
+  );
   context.term.contradicted();
   const reign = await persist("Settling the term", toBegin(run), () => settledReign(stores));
 
@@ -152,7 +155,7 @@ export async function verify(context: MigrationContext, options: VerifyOptions =
   for (const [collection, { compared, differences, clean }] of share === null ? Object.entries(report) : []) {
     await context.evidence.recordVerify({
       collection,
-      startedAt,
+      startedAt: new Date(startedAt),
       compared,
       differences: { ...differences } as Record<string, number>,
       clean,

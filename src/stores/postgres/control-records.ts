@@ -1,6 +1,6 @@
 /** What the control tables keep: runs of the migration, differences, decisions, and what was set aside. */
 import type { PendingQuery, Row, Sql } from "postgres";
-import type { CollectionEvidence, Decision, Evidence, Rejected } from "../evidence.js";
+import type { CollectionEvidence, Decision, Evidence, KnownReject, Rejected, WellAgain } from "../evidence.js";
 import { pageRejects, type RejectValue } from "./reject-list.js";
 import * as rejects from "./rejects.js";
 import { storableText } from "./storable-text.js";
@@ -94,20 +94,13 @@ export class ControlRecords implements Evidence {
     return row ? { reason: String(row.reason ?? ""), at: new Date(Number(row.at)) } : null;
   }
 
-  setAside(rejected: Rejected): Promise<void> {
-    return rejects.setAside(this.#sql, [rejected]);
-  }
-  /** One row for each key; what is set aside again is counted as another attempt. */
-  setAsideAll(all: readonly Rejected[]): Promise<void> {
+  setAside(all: readonly Rejected[]): Promise<void> {
     return rejects.setAside(this.#sql, all);
   }
-  takeBack(collection: string, key: string): Promise<void> {
-    return rejects.takeBack(this.#sql, collection, [key]);
-  }
-  takeBackAll(collection: string, keys: readonly string[]): Promise<void> {
+  takeBack(collection: string, keys: readonly WellAgain[]): Promise<void> {
     return rejects.takeBack(this.#sql, collection, keys);
   }
-  knownRejects(collection: string, keys: readonly string[]): Promise<Map<string, rejects.KnownReject>> {
+  knownRejects(collection: string, keys: readonly string[]): Promise<Map<string, KnownReject>> {
     return rejects.knownRejects(this.#sql, collection, keys);
   }
   pageRejects(collection: string, after: number, limit: number): Promise<RejectValue[]> {

@@ -133,6 +133,9 @@ export class PostgresStore implements PostgresSide {
     await logs.clearLog(this.#context.connection, collection.name, entries);
     this.#context.logBound.removed(collection.name);
   }
+  loggedCollections(): Promise<string[]> {
+    return logs.loggedCollections(this.#context.connection);
+  }
   logStatus(collection: Collection): Promise<LogStatus> {
     return logs.logStatus(this.#context.connection, collection.name);
   }
@@ -143,8 +146,9 @@ export class PostgresStore implements PostgresSide {
     return logs.settleOverflow(this.#context.connection, collection.name, token);
   }
 
-  readFence(): Promise<Fence | null> {
-    return fences.readFence(this.#context.connection, null);
+  readFence(collections?: readonly Collection[]): Promise<Fence | null> {
+    const { connection } = this.#context;
+    return collections ? fences.readFenceOf(connection, collections) : fences.readFence(connection, null);
   }
   async createFence(fence: Fence): Promise<Fence> {
     await fences.createFence(this.#context.connection, fence);

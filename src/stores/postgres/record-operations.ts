@@ -39,7 +39,8 @@ export async function pageRecords(
 ): Promise<Page<{ id: string; held: HeldRecord }>> {
   const rows = await pageRows(connection, collection, after, limit);
   const items = rows.slice(0, limit).map((row) => ({ id: row[PAGED.id] as string, held: heldRecord(row, PAGED.row) }));
-  return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+  const isCut = rows.length > limit || rows.length < Number(rows[0]?.[PAGED.rows] ?? 0);
+  return { items, next: isCut ? (items.at(-1)?.id ?? null) : null };
 }
 
 export function writeRecords(

@@ -11,6 +11,8 @@ export interface RejectEntry {
   readonly source: string;
   readonly firstSeen: Date;
   readonly attempts: number;
+  /** Of the state that was refused; 0: it was never stamped, or isn't known. */
+  readonly stamp: number;
   /** Of the value; null: nothing readable stood. */
   readonly bytes: number | null;
 }
@@ -33,7 +35,7 @@ export async function pageRejects(
   limit: number,
 ): Promise<RejectValue[]> {
   const found = await sql<Record<string, unknown>[]>`
-    SELECT id::float8 AS row, collection, key, reason, source, extract(epoch FROM first_seen)::float8 * 1000 AS seen, attempts, value
+    SELECT id::float8 AS row, collection, key, reason, source, extract(epoch FROM first_seen)::float8 * 1000 AS seen, attempts, stamp::float8 AS stamp, value
     FROM dual_write_rejects WHERE id > ${after}
       AND (${collection ?? null}::text IS NULL OR collection = ${collection ?? null}::text)
       AND (${rows ? JSON.stringify(rows) : null}::text IS NULL
@@ -49,6 +51,7 @@ export async function pageRejects(
       source: String(one.source),
       firstSeen: new Date(Number(one.seen)),
       attempts: Number(one.attempts),
+      stamp: Number(one.stamp),
       bytes: value?.length ?? null,
       value,
     };

@@ -86,5 +86,7 @@ function arrayText(values: readonly unknown[]): string {
 // Postgres stores neither U+0000 nor half a surrogate pair, and the typed columns are a view of the value; its own bytes stand
 // beside them unchanged. JSON.stringify escapes both, and whole pairs it doesn't escape.
 function storableJson(json: string): string {
+  // Nearly always there is neither.
+  if (!/\\u(?:0000|d[89a-f])/.test(json)) return json;
   return json.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped));
 }

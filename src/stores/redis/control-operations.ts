@@ -48,12 +48,25 @@ export async function logStatus(context: RedisContext, collection: Collection): 
   return { entries, lagMs, overflowed: overflow === 1 };
 }
 
+export async function loggedCollections({ connection: { client } }: RedisContext): Promise<string[]> {
+  const names = await client.smembers(controlKeys.collections);
+  const logged = await Promise.all(
+    names.map((name) => client.exists(controlKeys.log(name), controlKeys.overflow(name))),
+  );
+  return names.filter((_, i) => (logged[i] as number) > 0);
+}
+
 export async function forgetOverflow(context: RedisContext, collection: Collection, mark: string): Promise<boolean> {
   return (await context.connection.script("dwForgetOverflow", [controlKeys.overflow(collection.name)], [mark])) === 1;
 }
 
-export async function readFence(context: RedisContext): Promise<Fence | null> {
-  return validFence(context, await context.connection.client.get(controlKeys.fence));
+export async function readFence(context: RedisContext, collections?: readonly Collection[]): Promise<Fence | null> {
+  const text = await context.connection.client.get(controlKeys.fence);
+  return validFence(
+    context,
+    text,
+    collections?.map(({ name }) => name),
+  );
 }
 
 export async function createFence(context: RedisContext, fence: Fence): Promise<Fence> {
@@ -113,8 +126,13 @@ export async function lastFence(context: RedisContext): Promise<LastFence | null
   return fence && { term: fence.term, role: fence.role };
 }
 
-export async function setCompleteInTerm(context: RedisContext, term: number, refiller: string): Promise<boolean> {
-  const args = ["*", 1, context.connection.runId, term, refiller];
+export async function setCompleteInTerm(
+  context: RedisContext,
+  collections: readonly Collection[],
+  term: number,
+  refiller: string,
+): Promise<boolean> {
+  const args = [collections.map(({ name }) => name).join(), 1, context.connection.runId, term, refiller];
   return (await context.connection.script("dwSetComplete", [controlKeys.fence, taskKey(REFILL)], args)) === 1;
 }
 
@@ -174,8 +192,14 @@ export async function scanKeys(
 }
 
 export async function putLease(context: RedisContext, lease: Lease, ttlMs: number): Promise<void> {
+  const { client } = context.connection;
   const until = (await now(context)) + ttlMs;
-  await context.connection.client.hset(controlKeys.leases, lease.processId, JSON.stringify({ ...lease, until }));
+  const { collections = [] } = lease;
+  await Promise.all([
+    client.hset(controlKeys.leases, lease.processId, JSON.stringify({ ...lease, until })),
+    // Outlives the lease: what a log holds must be found when nobody who knows it lives.
+    collections.length > 0 ? client.sadd(controlKeys.collections, ...collections) : null,
+  ]);
 }
 
 export async function dropLease(context: RedisContext, processId: string): Promise<void> {

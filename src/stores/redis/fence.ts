@@ -48,9 +48,14 @@ export function formatFence(fence: RedisFence): string {
   ].join(" ");
 }
 
-/** The fence as the port gives it for one collection (or for all). */
-export function toPortFence(fence: RedisFence, collection?: string): Fence {
-  const excepted = collection === undefined ? fence.exceptions.length > 0 : fence.exceptions.includes(collection);
-  const complete = collection === undefined ? fence.complete && !excepted : fence.complete !== excepted;
+/** The fence as the port gives it for one collection, for some, or for all. */
+export function toPortFence(fence: RedisFence, of?: string | readonly string[]): Fence {
+  const isComplete = (collection: string) => fence.complete !== fence.exceptions.includes(collection);
+  const complete =
+    of === undefined
+      ? fence.complete && fence.exceptions.length === 0
+      : typeof of === "string"
+        ? isComplete(of)
+        : of.every(isComplete);
   return { term: fence.term, role: fence.role, complete, agreed: fence.agreed };
 }

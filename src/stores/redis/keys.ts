@@ -34,6 +34,7 @@ export function companionKey(key: string): string {
 export const controlKeys = {
   fence: "dual-write:fence",
   leases: "dual-write:leases",
+  collections: "dual-write:collections",
   log: (collection: string) => `dual-write:log:${collection}`,
   overflow: (collection: string) => `dual-write:overflow:${collection}`,
   indexed: (collection: string) => `dual-write:indexed:${collection}`,

@@ -38,18 +38,24 @@ const OF_ANOTHER_TYPE = -3;
 
 /** Looked at by one script, so that it holds up nobody else for long. */
 const AT_ONCE = 250;
+/** Without a bound for values. */
+const ANY = Number.MAX_SAFE_INTEGER;
 const OTHER_TYPE = "the key holds another Redis type";
 
-/** As `inspectRecords` of record-reads.ts, but for `mode` `bare`, which adopts what has no companion. */
+/**
+ * As `inspectRecords` of record-reads.ts, but for `mode` `bare`, which adopts what has no companion. With `most`: of the first ids,
+ * as many as hold no more than so many bytes for each 250 of them; none where the first alone holds more.
+ */
 export function lookAtRecords(
   context: RedisContext,
   collection: RecordCollection,
   ids: readonly string[],
   adopt?: Adopt,
+  most?: number,
 ): Promise<Seen<HeldRecord>> {
   const exactly = (some: readonly string[]) => inspectRecords(context, collection, some, adopt);
   if (adopt?.mode === "bare" || ids.length === 0) return exactly(ids);
-  return lookAtMany(context, collection, ids, adopt ? recordAsItIs : heldRecord, exactly);
+  return lookAtMany(context, collection, ids, adopt ? recordAsItIs : heldRecord, exactly, most);
 }
 
 /** As `inspectCounters` of counter-operations.ts, but for `mode` `bare`. */
@@ -70,18 +76,21 @@ async function lookAtMany<Held>(
   ids: readonly string[],
   tell: Telling<Held>,
   exactly: (ids: readonly string[]) => Promise<Seen<Held>>,
+  most = ANY,
 ): Promise<Seen<Held>> {
   const parts: Promise<Seen<Held | null>>[] = [];
   for (let from = 0; from < ids.length; from += AT_ONCE)
-    parts.push(lookAtSome(context, collection, ids.slice(from, from + AT_ONCE), tell));
+    parts.push(lookAtSome(context, collection, ids.slice(from, from + AT_ONCE), tell, most));
   const looked = await Promise.all(parts);
-  const held = looked.flatMap((part) => part.held);
+  // The first ids, without a gap.
+  const cut = looked.findIndex((part, n) => part.held.length < Math.min(AT_ONCE, ids.length - n * AT_ONCE));
+  const held = (cut < 0 ? looked : looked.slice(0, cut + 1)).flatMap((part) => part.held);
   const rest = held.flatMap((one, i) => (one === null ? [i] : []));
   const seen = rest.length > 0 ? await exactly(rest.map((i) => ids[i] as string)) : null;
   const fences = [...looked.map(({ fence }) => fence), ...(seen ? [seen.fence] : [])];
   const [first = null] = fences;
   // The fence changed on the way: what was seen under it is told together or not at all.
-  if (fences.some((fence) => !isSame(fence, first))) return exactly(ids);
+  if (fences.some((fence) => !isSame(fence, first))) return exactly(ids.slice(0, held.length));
   rest.forEach((place, i) => {
     held[place] = seen?.held[i] as Held;
   });
@@ -93,13 +102,14 @@ async function lookAtSome<Held>(
   collection: Collection,
   ids: readonly string[],
   tell: Telling<Held>,
+  most: number,
 ): Promise<Seen<Held | null>> {
   const keys: string[] = [controlKeys.fence];
   for (const id of ids) {
     const key = collection.redisKey(id);
     keys.push(key, companionKey(key));
   }
-  const reply = await context.connection.script("dwLookAtMany", keys, []);
+  const reply = await context.connection.script("dwLookAtMany", keys, [most]);
   const [text, clock, parts, expiries] = reply as [Buffer, [Buffer, Buffer], (Buffer | null)[][], number[]];
   const fence = validFence(context, text.toString() || null, collection.name);
   const moment = { now: Number(clock[0]) * 1000 + Math.floor(Number(clock[1]) / 1000), fence };

@@ -19,9 +19,9 @@ export interface Adopt {
 }
 
 /** The fence as the port sees it: none, if it speaks for another server's memory. */
-export function validFence(context: RedisContext, text: string | null, collection?: string): Fence | null {
+export function validFence(context: RedisContext, text: string | null, of?: string | readonly string[]): Fence | null {
   const fence = parseFence(text);
-  return fence && fence.runId === context.connection.runId ? toPortFence(fence, collection) : null;
+  return fence && fence.runId === context.connection.runId ? toPortFence(fence, of) : null;
 }
 
 /** What the arguments of each step in a term begin with: who asks, in what, and for how many. */

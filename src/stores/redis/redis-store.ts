@@ -54,8 +54,8 @@ export class RedisStore implements RedisSide {
   ): Promise<{ fence: Fence | null; held: HeldRecord[] }> {
     return reads.readRecords(this.#context, collection, ids);
   }
-  inspectRecords(collection: RecordCollection, ids: readonly string[], adopt?: Adopt) {
-    return lookAtRecords(this.#context, collection, ids, adopt);
+  inspectRecords(collection: RecordCollection, ids: readonly string[], adopt?: Adopt, most?: number) {
+    return lookAtRecords(this.#context, collection, ids, adopt, most);
   }
   writeRecords(collection: RecordCollection, term: number, writes: readonly RecordWrite[]) {
     return records.writeRecords(this.#context, collection, term, writes);
@@ -112,12 +112,15 @@ export class RedisStore implements RedisSide {
     return control.logStatus(this.#context, collection);
   }
   /** Takes the mark of a full log away if it is still this one. Redis only. */
+  loggedCollections(): Promise<string[]> {
+    return control.loggedCollections(this.#context);
+  }
   forgetOverflow(collection: Collection, mark: string): Promise<boolean> {
     return control.forgetOverflow(this.#context, collection, mark);
   }
 
-  readFence(): Promise<Fence | null> {
-    return control.readFence(this.#context);
+  readFence(collections?: readonly Collection[]): Promise<Fence | null> {
+    return control.readFence(this.#context, collections);
   }
   createFence(fence: Fence): Promise<Fence> {
     return control.createFence(this.#context, fence);
@@ -146,8 +149,8 @@ export class RedisStore implements RedisSide {
   lastFence(): Promise<LastFence | null> {
     return control.lastFence(this.#context);
   }
-  setCompleteInTerm(term: number, refiller: string): Promise<boolean> {
-    return control.setCompleteInTerm(this.#context, term, refiller);
+  setCompleteInTerm(collections: readonly Collection[], term: number, refiller: string): Promise<boolean> {
+    return control.setCompleteInTerm(this.#context, collections, term, refiller);
   }
   isEmpty(): Promise<boolean> {
     return control.isEmpty(this.#context);

@@ -29,7 +29,7 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     schedules,
     change(
       "src/engine/drain.ts",
-      "if (await refuse({ collection, id: entry.id, reason, value })) kept.push(entry);",
+      "if (await refuse({ collection, id: entry.id, reason, value, stamp: entry.stamp })) kept.push(entry);",
       "kept.push(entry);",
     ),
   ),
@@ -137,5 +137,29 @@ export const FLEET_BUGS: readonly PlantedBug[] = [
     "verify calls what moved between its two looks clean",
     test("test/migration/second-look.test.ts", "what differs in another way by the second look"),
     change("src/migration/verify/second-look.ts", "const LOOKS = 4;", "const LOOKS = 2;"),
+  ),
+  bug(
+    "rejects list takes an older look at a record for a later one",
+    test("test/migration/rejects-races.test.ts", "isn't replaced by what a backfill is refused of an earlier state"),
+    change("src/stores/postgres/rejects.ts", "WHERE dual_write_rejects.stamp <= excluded.stamp", ""),
+  ),
+  bug(
+    "rejects list forgets what was refused since it was looked at",
+    test("test/migration/rejects-races.test.ts", "nor taken off by a backfill that copied an earlier state"),
+    change("src/stores/postgres/rejects.ts", " AND r.stamp <= (w ->> 1)::bigint", ""),
+  ),
+  bug(
+    "backfill copies from a Redis that Postgres hasn't agreed with",
+    test("test/migration/backfill-races.test.ts", "gives no page before both agree"),
+    change("src/migration/redis-authority.ts", " && fence.complete && isAgreed", " && fence.complete"),
+  ),
+  bug(
+    "comparison of reads believes one store's clock",
+    test("test/engine/comparison.test.ts", "is no difference: both hold the same state"),
+    change(
+      "src/engine/comparison.ts",
+      "lastingDifference(collection, mine, theirs, now)",
+      "differenceOf(collection, mine, theirs)",
+    ),
   ),
 ];

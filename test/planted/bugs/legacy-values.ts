@@ -58,7 +58,7 @@ export const LEGACY_VALUE_BUGS: readonly PlantedBug[] = [
     schedules,
     change(
       "test/memory/redis-records.ts",
-      "goneAt: goneFrom === null ? null : goneFrom + RETENTION_MS,",
+      "goneAt: goneFrom === null ? null : goneFrom + this.server.retentionMs,",
       "goneAt: goneFrom,",
     ),
   ),

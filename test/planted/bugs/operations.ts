@@ -162,4 +162,13 @@ export const OPERATION_BUGS: readonly PlantedBug[] = [
       "expected?.stamp === 0 ?",
     ),
   ),
+  bug(
+    "refusal denies what an earlier attempt may do yet",
+    test("test/engine/authority-step.test.ts", "a refusal doesn't deny what an earlier attempt"),
+    change(
+      "src/engine/authority-step.ts",
+      "if (!operation.unheard && !operation.uncertain) return refused;",
+      "if (operation) return refused;",
+    ),
+  ),
 ];

@@ -6,7 +6,8 @@ import { booleanArray, numberArray, textArray } from "../sql-text.js";
 import { statement, type TableLayout } from "../table-layout.js";
 import type { CounterCells } from "./counter-cells.js";
 import { counterLiveSql, counterStateColumns } from "./counter-row.js";
-import { fewSql, GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { orderedById, type RowCount, rowCount, rowsSql } from "./input-rows.js";
 import { toTimestamp } from "./moments.js";
 import { transpose } from "./typed-columns.js";
 
@@ -22,10 +23,10 @@ export function addToCountersStatement(
   adds: readonly CounterAdd[],
   { present, sums, rows }: CounterCells,
 ): Promise<Row[]> {
-  const few = fewSql(adds.length);
+  const count = rowCount(adds.length);
   const isBounded = room < adds.length;
-  const name = `add${few} ${isBounded} ${present.join()} ${sums.join()}`;
-  const text = statement(layout, name, () => addToCountersSql(layout, present, sums, few, isBounded));
+  const name = `add ${count} ${isBounded} ${present.join()} ${sums.join()}`;
+  const text = statement(layout, name, () => addToCountersSql(layout, present, sums, count, isBounded));
   return connection.run(text, [
     term,
     collection,
@@ -53,7 +54,7 @@ function addToCountersSql(
   layout: TableLayout,
   present: readonly number[],
   sums: readonly number[],
-  few: string,
+  count: RowCount,
   isBounded: boolean,
 ): string {
   const { table, id, sync } = layout;
@@ -77,10 +78,13 @@ function addToCountersSql(
     sync.syncRedisPart,
     sync.syncPostgresPart,
   ];
+  const types = [3, 4, 5, 6, 8].map(
+    (n, at) => `$${n}::${["text[]", "text[]", "bigint[]", "bigint[]", "boolean[]"][at]}`,
+  );
+  const rows = rowsSql([...types, ...columns.map((_, n) => `$${9 + n}::text[]`)], count);
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
-    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $8::boolean[]${columns.map((_, n) => `, $${9 + n}::text[]`).join("")})
-      WITH ORDINALITY${few}) i(id, operation, by, ttl, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
+    SELECT i.* FROM gate g, ${rows} i(id, operation, by, ttl, compared${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), doubt AS MATERIALIZED (
     SELECT coalesce(array_agg(i.operation), '{}') AS operations FROM gate g, input i
@@ -89,7 +93,7 @@ function addToCountersSql(
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
       g.base + 2 * (i.n - 1), ${toTimestamp("(g.micros / 1000 + i.ttl)")}, ARRAY[i.operation], g.base + 2 * (i.n - 1), 0, i.by
-    FROM gate g, doubt d, input i WHERE i.operation <> ALL (d.operations) ORDER BY i.id COLLATE "C"
+    FROM gate g, doubt d, input i WHERE i.operation <> ALL (d.operations) ${orderedById("i", count)}
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, `excluded.${sync.syncPostgresPart}`, sum)},`).join(" ")}
       ${sync.syncStamp} = ${stamp},
@@ -102,7 +106,7 @@ function addToCountersSql(
     RETURNING t.*
   ), done AS (
     SELECT i.n, i.id, w.${sync.syncStamp} AS stamp FROM input i JOIN written w ON w.${id.name} = i.id::${id.type}
-  ), ${repairLogSql("done", "$2::text", isBounded ? `$${9 + columns.length}::int` : null)}
+  ), ${repairLogSql("done", "$2::text", isBounded ? `$${9 + columns.length}::int` : null, count)}
   SELECT ${GATE_COLUMNS}, i.operation = ANY (d.operations), i.n, ${counterStateColumns(layout, "w")}
   FROM gate g CROSS JOIN doubt d LEFT JOIN (input i LEFT JOIN written w ON w.${id.name} = i.id::${id.type}) ON true`;
 }

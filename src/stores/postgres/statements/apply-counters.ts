@@ -5,7 +5,8 @@ import { numberArray, textArray } from "../sql-text.js";
 import { statement, type TableLayout } from "../table-layout.js";
 import { sumColumn } from "./add-to-counters.js";
 import type { CounterCells } from "./counter-cells.js";
-import { fewSql, gateSql, mirrorAnswerSql } from "./gate.js";
+import { gateSql, mirrorAnswerSql } from "./gate.js";
+import { orderedById, type RowCount, rowCount, rowsSql } from "./input-rows.js";
 import { toTimestamp } from "./moments.js";
 import { transpose } from "./typed-columns.js";
 
@@ -17,9 +18,9 @@ export function applyCountersStatement(
   states: readonly { readonly id: string; readonly state: CounterState }[],
   { present, sums, rows }: CounterCells,
 ): Promise<Row[]> {
-  const few = fewSql(states.length);
-  const text = statement(layout, `merge${few} ${present.join()} ${sums.join()}`, () =>
-    applyCountersSql(layout, present, sums, few),
+  const count = rowCount(states.length);
+  const text = statement(layout, `merge ${count} ${present.join()} ${sums.join()}`, () =>
+    applyCountersSql(layout, present, sums, count),
   );
   return connection.run(text, [
     term,
@@ -44,7 +45,7 @@ function applyCountersSql(
   layout: TableLayout,
   present: readonly number[],
   sums: readonly number[],
-  few: string,
+  count: RowCount,
 ): string {
   const { table, id, sync } = layout;
   const columns = present.map((index) => ({
@@ -56,7 +57,7 @@ function applyCountersSql(
   const greatest = (column: string) =>
     `CASE WHEN ${isGreater} THEN excluded.${column} ELSE greatest(t.${column}, excluded.${column}) END`;
   const operations = (older: string, newer: string) =>
-    `dual_write_merge_operations(${older}.${sync.syncOperations}, ${newer}.${sync.syncOperations}, ${COUNTER_OPERATIONS})`;
+    mergedOperations(`${older}.${sync.syncOperations}`, `${newer}.${sync.syncOperations}`);
   const sum = `(${greatest(sync.syncRedisPart)} + ${greatest(sync.syncPostgresPart)})`;
   const incomingSum = `excluded.${sync.syncRedisPart} + excluded.${sync.syncPostgresPart}`;
   const names = [
@@ -68,16 +69,19 @@ function applyCountersSql(
     sync.syncExpiresAt,
     sync.syncOperations,
   ];
+  const types = ["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"].map(
+    (type, n) => `$${3 + n}::${type}`,
+  );
+  const rows = rowsSql([...types, ...columns.map((_, n) => `$${10 + n}::text[]`)], count);
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
-  input AS MATERIALIZED (
-    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
-      WITH ORDINALITY${few}) i(id, generation, redis_part, postgres_part, stamp, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
+  input AS (
+    SELECT i.* FROM gate g, ${rows} i(id, generation, redis_part, postgres_part, stamp, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
       i.generation, i.redis_part, i.postgres_part, i.stamp, ${toTimestamp("i.expires")}, string_to_array(i.operations, ',')
-    FROM input i ORDER BY i.id COLLATE "C"
+    FROM input i ${orderedById("i", count)}
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name, type, isSum }) => `${name} = ${sumColumn(name, type, isSum, incomingSum, sum)},`).join(" ")}
       ${sync.syncGeneration} = excluded.${sync.syncGeneration},
@@ -92,5 +96,14 @@ function applyCountersSql(
       OR NOT excluded.${sync.syncOperations} <@ t.${sync.syncOperations} AND ${operations("excluded", "t")} <> t.${sync.syncOperations})
     RETURNING t.${id.name} AS key
   )
-  ${mirrorAnswerSql(id.type)}`;
+  ${mirrorAnswerSql(id.type, count)}`;
+}
+
+/**
+ * Both states' ids, the newer's last. A newer state that knows the older's ids, or as many as are kept, has all of them, as it nearly
+ * always does: calling a function written in SQL has it planned anew in each statement, which costs more than all the rest.
+ */
+function mergedOperations(older: string, newer: string): string {
+  return `CASE WHEN cardinality(${newer}) = ${COUNTER_OPERATIONS} OR ${older} <@ ${newer} THEN ${newer}
+    ELSE dual_write_merge_operations(${older}, ${newer}, ${COUNTER_OPERATIONS}) END`;
 }

@@ -3,7 +3,8 @@ import type { RecordState } from "../../state.js";
 import type { PostgresConnection, Row } from "../connection.js";
 import { numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
-import { fewSql, gateSql, mirrorAnswerSql } from "./gate.js";
+import { gateSql, mirrorAnswerSql } from "./gate.js";
+import { orderedById, type RowCount, rowCount, rowsSql } from "./input-rows.js";
 import { toTimestamp } from "./moments.js";
 import { presentColumns, transpose } from "./typed-columns.js";
 import { valueParameters, valueSql } from "./values.js";
@@ -23,8 +24,8 @@ export function applyRecordsStatement(
   states: readonly PreparedState[],
 ): Promise<Row[]> {
   const present = presentColumns(states[0]?.cells ?? []);
-  const few = fewSql(states.length);
-  const text = statement(layout, `apply${few} ${present.join()}`, () => applyRecordsSql(layout, present, few));
+  const count = rowCount(states.length);
+  const text = statement(layout, `apply ${count} ${present.join()}`, () => applyRecordsSql(layout, present, count));
   return connection.run(text, [
     term,
     collection,
@@ -46,7 +47,7 @@ export function applyRecordsStatement(
  * `DO UPDATE … WHERE` compares with the newest committed row, locked, so of concurrent states the newest stays. Stamp 0 is never
  * greater, so it stands only where no row was.
  */
-function applyRecordsSql(layout: TableLayout, present: readonly number[], few: string): string {
+function applyRecordsSql(layout: TableLayout, present: readonly number[], count: RowCount): string {
   const { table, id, sync } = layout;
   const columns = present.map((index) => layout.columns[index] as TableLayout["columns"][number]);
   const names = [
@@ -56,19 +57,20 @@ function applyRecordsSql(layout: TableLayout, present: readonly number[], few: s
     sync.syncOperations,
     sync.syncOriginal,
   ];
+  const types = ["text[]", "bigint[]", "bigint[]", "text[]", "int[]", "int[]"].map((type, n) => `$${3 + n}::${type}`);
+  const rows = rowsSql([...types, ...columns.map((_, n) => `$${10 + n}::text[]`)], count);
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
-  input AS MATERIALIZED (
-    SELECT i.* FROM gate g, (SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::int[], $8::int[]${columns.map((_, n) => `, $${10 + n}::text[]`).join("")})
-      WITH ORDINALITY${few}) i(id, stamp, expires, operations, start, length${columns.map((_, n) => `, c${n}`).join("")}, n)
+  input AS (
+    SELECT i.* FROM gate g, ${rows} i(id, stamp, expires, operations, start, length${columns.map((_, n) => `, c${n}`).join("")}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...names].join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
       i.stamp, ${toTimestamp("i.expires")}, string_to_array(i.operations, ','), ${valueSql("$9", "i")}
-    FROM input i ORDER BY i.id COLLATE "C"
+    FROM input i ${orderedById("i", count)}
     ON CONFLICT (${id.name}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(", ")}
     WHERE excluded.${sync.syncStamp} > t.${sync.syncStamp}
     RETURNING t.${id.name} AS key
   )
-  ${mirrorAnswerSql(id.type)}`;
+  ${mirrorAnswerSql(id.type, count)}`;
 }

@@ -1,4 +1,5 @@
 /** Reading and changing the fence. Each change is one call of a function that first locks out the writes in flight; see the migration. */
+import type { Collection } from "../../collection.js";
 import type { Fence } from "../../store.js";
 import type { PostgresConnection, Row } from "../connection.js";
 import { textArray } from "../sql-text.js";
@@ -10,6 +11,18 @@ const READ = `SELECT f.term, f.role, CASE WHEN $1::text IS NULL THEN f.complete_
 
 export async function readFence(connection: PostgresConnection, collection: string | null): Promise<Fence | null> {
   const [row] = await connection.run(READ, [collection]);
+  return row ? fenceOf(row, 0) : null;
+}
+
+/** For some collections: complete if none of them is known to lack anything. */
+const READ_OF = `SELECT f.term, f.role, (SELECT coalesce(bool_and(${wholeSql("f", "c.name")}), true) FROM unnest($1::text[]) c(name)),
+  f.redis_given_up FROM dual_write_fence f WHERE f.id = 1`;
+
+export async function readFenceOf(
+  connection: PostgresConnection,
+  collections: readonly Collection[],
+): Promise<Fence | null> {
+  const [row] = await connection.run(READ_OF, [textArray(collections.map(({ name }) => name))]);
   return row ? fenceOf(row, 0) : null;
 }
 

@@ -1,5 +1,6 @@
 /** The parts that the writing statements have in common: passing the fence, and leaving a repair-log entry. */
 import type { Fence } from "../../store.js";
+import { orderedById, type RowCount } from "./input-rows.js";
 
 /**
  * One row: whether this statement may write, the fence, and the moment of the operation. Must be what the rest of the statement
@@ -8,17 +9,9 @@ import type { Fence } from "../../store.js";
  */
 export function gateSql(term: string, asAuthority: boolean, collection: string): string {
   return `gate AS MATERIALIZED (
-    SELECT a.*, a.micros | 1 AS base, to_timestamp(a.micros / 1000000.0) AS moment, ${wholeSql("a", collection)} AS whole
+    SELECT a.*, a.micros | 1 AS base, to_timestamp(a.micros::double precision / 1000000) AS moment, ${wholeSql("a", collection)} AS whole
     FROM dual_write_admit(${term}, ${asAuthority}) a
   )`;
-}
-
-/**
- * For the few inputs that a quiet server gets at a time: told their number, the planner makes one plan and keeps it. Otherwise it
- * would expect many, and for few plan anew each time (https://www.postgresql.org/docs/current/sql-prepare.html).
- */
-export function fewSql(count: number): string {
-  return count <= 2 ? ` LIMIT ${count}` : "";
 }
 
 /** Whether a fence row is complete for a collection. */
@@ -33,10 +26,15 @@ export const GATE_COLUMNS = "g.admitted, g.term, g.role, g.whole, g.redis_given_
  * What a mirror's statement answers: one row of the gate's columns and, as {@link LEFT_ALONE}, the places of the `input` rows that
  * aren't among the `written`, null for none.
  */
-export function mirrorAnswerSql(idType: string): string {
-  return `SELECT ${GATE_COLUMNS}, CASE WHEN (SELECT count(*) FROM written) < (SELECT count(*) FROM input) THEN
-    (SELECT json_agg(i.n) FROM input i WHERE NOT EXISTS (SELECT FROM written w WHERE w.key = i.id::${idType})) END
-  FROM gate g`;
+export function mirrorAnswerSql(idType: string, count: RowCount): string {
+  const leftAlone = `(SELECT json_agg(i.n) FROM input i WHERE NOT EXISTS (SELECT FROM written w WHERE w.key = i.id::${idType}))`;
+  const places = {
+    1: "CASE WHEN NOT EXISTS (SELECT FROM written) THEN '[1]'::json END",
+    2: leftAlone,
+    // Of many, nearly always all were written, which counting tells at less cost than looking each up.
+    many: `CASE WHEN (SELECT count(*) FROM written) < (SELECT count(*) FROM input) THEN ${leftAlone} END`,
+  };
+  return `SELECT ${GATE_COLUMNS}, ${places[count]} FROM gate g`;
 }
 
 /** Their number without `admitted`. */
@@ -59,10 +57,10 @@ export function fenceOf(row: readonly unknown[], at: number): Fence | null {
  * entry, the collection is marked instead. Entries are written in the order of their ids, as `clearLog` locks them.
  * @param room how many new entries the log takes; null: all
  */
-export function repairLogSql(source: string, collection: string, room: string | null): string {
+export function repairLogSql(source: string, collection: string, room: string | null, count: RowCount): string {
   const log = (from: string) => `logged AS (
     INSERT INTO dual_write_log AS l (collection, record_id, stamp, logged_at)
-    SELECT ${collection}, d.id, d.stamp, g.moment FROM gate g, ${from} ORDER BY d.id COLLATE "C"
+    SELECT ${collection}, d.id, d.stamp, g.moment FROM gate g, ${from} ${orderedById("d", count)}
     ON CONFLICT (collection, record_id) DO UPDATE SET stamp = greatest(l.stamp, excluded.stamp), logged_at = excluded.logged_at
   )`;
   if (room === null) return log(`${source} d WHERE NOT g.redis_given_up`);

@@ -3,6 +3,7 @@ import type { PostgresConnection, Row } from "../connection.js";
 import { numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
 import { gateSql, mirrorAnswerSql } from "./gate.js";
+import { orderedById, rowsSql } from "./input-rows.js";
 import { toTimestamp } from "./moments.js";
 import { presentColumns, transpose } from "./typed-columns.js";
 import { valueParameters, valueSql } from "./values.js";
@@ -71,15 +72,15 @@ function insertBareSql(layout: TableLayout, kind: "records" | "counters", presen
     content.name,
   ];
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
-  input AS MATERIALIZED (
-    SELECT i.* FROM gate g, unnest(${[...types, ...cells].join(", ")}) WITH ORDINALITY i(${names.join(", ")}) WHERE g.admitted
+  input AS (
+    SELECT i.* FROM gate g, ${rowsSql([...types, ...cells], "many")} i(${names.join(", ")}) WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} (${target.join(", ")})
     SELECT i.id::${id.type}${columns.map(({ type }, n) => `, i.c${n}::${type}`).join("")},
       0, ${toTimestamp("i.expires")}, $3::text::text[], ${content.value}
-    FROM input i ORDER BY i.id COLLATE "C"
+    FROM input i ${orderedById("i", "many")}
     ON CONFLICT (${id.name}) DO NOTHING
     RETURNING ${id.name} AS key
   )
-  ${mirrorAnswerSql(id.type)}`;
+  ${mirrorAnswerSql(id.type, "many")}`;
 }

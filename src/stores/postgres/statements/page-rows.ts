@@ -6,10 +6,16 @@ import { counterColumns } from "./counter-row.js";
 import { wholeSql } from "./gate.js";
 import { recordColumns } from "./record-row.js";
 
-/** Before the row's columns: its id, and whether the store is complete. */
-export const PAGED = { id: 0, whole: 1, row: 2 } as const;
+/** Before the row's columns: its id, whether the store is complete, and how many rows there were to take from. */
+export const PAGED = { id: 0, whole: 1, rows: 2, row: 3 } as const;
 
-/** One row more than the page holds tells that there is a next one. */
+/** Of records' values: no further row once a page holds so many. Bytes. */
+const PAGE_BYTES = 2 * 1024 * 1024;
+
+/**
+ * One row more than the page holds tells that there is a next one; so do fewer rows than there were to take from, which is so where
+ * their values are great.
+ */
 export function pageRows(
   connection: PostgresConnection,
   collection: Collection,
@@ -23,8 +29,18 @@ export function pageRows(
 
 function pageSql(layout: TableLayout, kind: Collection["kind"], goesOn: boolean): string {
   const { table, id } = layout;
+  const isRecord = kind === "records";
+  const rows = `SELECT * FROM ${table} t ${goesOn ? `WHERE t.${id.name} > $3::text::${id.type}` : ""} ORDER BY t.${id.name} LIMIT $1::int`;
   return `SELECT t.${id.name}::text, coalesce((SELECT ${wholeSql("f", "$2::text")} FROM dual_write_fence f WHERE f.id = 1), false),
-    ${kind === "records" ? recordColumns(layout, "t") : counterColumns(layout, "t")}
-  FROM ${table} t ${goesOn ? `WHERE t.${id.name} > $3::text::${id.type}` : ""}
-  ORDER BY t.${id.name} LIMIT $1::int`;
+    ${isRecord ? `t.dual_write_rows, ${recordColumns(layout, "t")}` : `0, ${counterColumns(layout, "t")}`}
+  FROM (${isRecord ? boundedSql(layout, rows) : rows}) t ORDER BY t.${id.name}`;
+}
+
+/** Lengths are read without the values. */
+function boundedSql({ id, sync }: TableLayout, rows: string): string {
+  return `SELECT * FROM (
+    SELECT t.*, count(*) OVER ()::int AS dual_write_rows,
+      sum(octet_length(t.${sync.syncOriginal})) OVER (ORDER BY t.${id.name} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS dual_write_before
+    FROM (${rows}) t
+  ) t WHERE coalesce(t.dual_write_before, 0) < ${PAGE_BYTES}`;
 }

@@ -2,7 +2,7 @@
 import type { LogEntry, LogStatus } from "../../store.js";
 import type { PostgresConnection } from "../connection.js";
 import { numberArray, textArray } from "../sql-text.js";
-import { fewSql } from "./gate.js";
+import { type RowCount, rowCount, rowsSql } from "./input-rows.js";
 
 const READ = `SELECT record_id, stamp FROM dual_write_log WHERE collection = $1::text ORDER BY stamp, record_id LIMIT $2::int`;
 
@@ -17,8 +17,8 @@ export async function readLog(connection: PostgresConnection, collection: string
  * comparisons of stamps are made again on the newest entry, once it is locked; one that a writer raised meanwhile stays. Nobody waits
  * until it is on disk: an entry that a crash brings back costs a repetition.
  */
-const clearSql = (few: string) => `WITH done AS MATERIALIZED (
-  SELECT d.* FROM set_config('synchronous_commit', 'off', true), unnest($2::text[], $3::bigint[]) d(id, stamp)${few}
+const clearSql = (count: RowCount) => `WITH done AS MATERIALIZED (
+  SELECT d.* FROM set_config('synchronous_commit', 'off', true), ${rowsSql(["$2::text[]", "$3::bigint[]"], count)} d(id, stamp, n)
 ), locked AS MATERIALIZED (
   SELECT l.record_id FROM dual_write_log l JOIN done d ON l.record_id = d.id
   WHERE l.collection = $1::text AND l.stamp <= d.stamp ORDER BY l.record_id COLLATE "C" FOR UPDATE OF l
@@ -31,7 +31,7 @@ export async function clearLog(
   collection: string,
   entries: readonly LogEntry[],
 ): Promise<void> {
-  await connection.run(clearSql(fewSql(entries.length)), [
+  await connection.run(clearSql(rowCount(entries.length)), [
     collection,
     textArray(entries.map(({ id }) => id)),
     numberArray(entries.map(({ stamp }) => stamp)),
@@ -47,6 +47,13 @@ const STATUS = `SELECT
 export async function logStatus(connection: PostgresConnection, collection: string): Promise<LogStatus> {
   const [[entries, lagMs, overflowed] = []] = await connection.run(STATUS, [collection]);
   return { entries: Number(entries), lagMs: Number(lagMs ?? 0), overflowed: overflowed === true };
+}
+
+const LOGGED = `SELECT collection FROM dual_write_log GROUP BY collection
+UNION SELECT split_part(collection, ':', 1) FROM dual_write_log_overflow`;
+
+export async function loggedCollections(connection: PostgresConnection): Promise<string[]> {
+  return (await connection.run(LOGGED)).map(([name]) => name as string);
 }
 
 /**

@@ -15,7 +15,8 @@ export function valueParameters(values: readonly (Buffer | null)[]): [starts: st
     held.push(value);
     from += value.length;
   }
-  return [numberArray(starts), numberArray(lengths), Buffer.concat(held).toString("base64")];
+  const all = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held);
+  return [numberArray(starts), numberArray(lengths), all.toString("base64")];
 }
 
 /** The value of a row with `start` and `length`; null where the length is. The parameter is decoded once for the statement. */

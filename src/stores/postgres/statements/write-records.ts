@@ -4,7 +4,8 @@ import type { RecordWrite } from "../../store.js";
 import type { Parameter, PostgresConnection, Row } from "../connection.js";
 import { booleanArray, hexArray, numberArray, textArray } from "../sql-text.js";
 import { type Cell, statement, type TableLayout } from "../table-layout.js";
-import { fewSql, GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { GATE_COLUMNS, gateSql, repairLogSql } from "./gate.js";
+import { orderedById, type RowCount, rowCount, rowsSql } from "./input-rows.js";
 import { toMilliseconds, toTimestamp } from "./moments.js";
 import { liveSql } from "./record-row.js";
 import { presentColumns, transpose } from "./typed-columns.js";
@@ -26,8 +27,7 @@ interface Form {
   readonly isBounded: boolean;
   /** Several writes belong to one operation, which is done whole or not at all. */
   readonly isShared: boolean;
-  /** As {@link fewSql} gives it. */
-  readonly few: string;
+  readonly count: RowCount;
 }
 
 /** The number of the first cells' parameter. */
@@ -48,9 +48,9 @@ export function writeRecordsStatement(
     compares: all.some(({ expected, bytes, expiresAt }) => expected || (bytes !== null && expiresAt === "keep")),
     isBounded: room < writes.length,
     isShared: new Set(all.map(({ operationId }) => operationId)).size < all.length,
-    few: fewSql(writes.length),
+    count: rowCount(writes.length),
   };
-  const name = `write ${form.compares} ${form.isBounded} ${form.isShared} ${form.few} ${present.join()}`;
+  const name = `write ${form.compares} ${form.isBounded} ${form.isShared} ${form.count} ${present.join()}`;
   const text = statement(layout, name, () => writeRecordsSql(layout, present, form));
   const parameters: Parameter[] = [
     term,
@@ -100,11 +100,15 @@ function writeRecordsSql(layout: TableLayout, present: readonly number[], form: 
   const compare = form.compares ? comparison(layout, FIRST_CELL + columns.length) : null;
   const room = `$${FIRST_CELL + columns.length + (form.compares ? 4 : 0)}::int`;
   const isSuspect = `(NOT g.whole AND NOT i.compared AND NOT EXISTS (SELECT FROM ${table} t WHERE t.${id.name} = i.id::${id.type}))`;
+  const types = [3, 4, 5, 6, 8, 9].map(
+    (n, at) => `$${n}::${["text[]", "text[]", "int[]", "int[]", "bigint[]", "boolean[]"][at]}`,
+  );
+  const cells = columns.map((_, n) => `$${FIRST_CELL + n}::text[]`);
+  const rows = rowsSql([...types, ...cells, ...(compare?.inputs ?? [])], form.count);
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
     SELECT i.*, ${form.isShared ? `bool_or(${isSuspect}) OVER (PARTITION BY i.operation)` : isSuspect} AS suspect
-    FROM gate g, (SELECT * FROM unnest($3::text[], $4::text[], $5::int[], $6::int[], $8::bigint[], $9::boolean[]${columns.map((_, n) => `, $${FIRST_CELL + n}::text[]`).join("")}${compare?.inputs ?? ""})
-      WITH ORDINALITY${form.few}) i(id, operation, start, length, expires, compared${columns.map((_, n) => `, c${n}`).join("")}${compare?.names ?? ""}, n)
+    FROM gate g, ${rows} i(id, operation, start, length, expires, compared${columns.map((_, n) => `, c${n}`).join("")}${compare?.names ?? ""}, n)
     WHERE g.admitted
   ), written AS (
     INSERT INTO ${table} AS t (${[id.name, ...columns.map(({ name }) => name), sync.syncStamp, sync.syncExpiresAt, sync.syncOperations, sync.syncOriginal].join(", ")})
@@ -112,7 +116,7 @@ function writeRecordsSql(layout: TableLayout, present: readonly number[], form: 
       g.base + 2 * (i.n - 1), ${toTimestamp("i.expires")}, ARRAY[i.operation], ${valueSql("$7", "i")}
     FROM gate g, input i
     WHERE NOT i.suspect${compare?.mayInsert ?? ""}
-    ORDER BY i.id COLLATE "C"
+    ${orderedById("i", form.count)}
     ON CONFLICT (${id.name}) DO UPDATE SET
       ${columns.map(({ name }) => `${name} = excluded.${name},`).join(" ")}
       ${sync.syncStamp} = greatest(excluded.${sync.syncStamp}, t.${sync.syncStamp} + 1) | 1,
@@ -123,7 +127,7 @@ function writeRecordsSql(layout: TableLayout, present: readonly number[], form: 
     RETURNING t.${id.name} AS key, t.${sync.syncStamp} AS stamp, t.${sync.syncExpiresAt} AS expires, t.${sync.syncOperations} AS operations
   ), done AS (
     SELECT i.n, i.id, w.* FROM input i JOIN written w ON w.key = i.id::${id.type}
-  ), ${repairLogSql("done", "$2::text", form.isBounded ? room : null)}
+  ), ${repairLogSql("done", "$2::text", form.isBounded ? room : null, form.count)}
   SELECT ${GATE_COLUMNS}, i.n, i.suspect, d.stamp, ${toMilliseconds("d.expires")}, array_to_string(d.operations, ',')
   FROM gate g LEFT JOIN (input i LEFT JOIN done d ON d.n = i.n) ON true`;
 }
@@ -136,7 +140,7 @@ function comparison(layout: TableLayout, first: number) {
   const [keeps, stamp, value, bytes] = [0, 1, 2, 3].map((n) => `$${first + n}`) as [string, string, string, string];
   const at = (parameter: string, type: string) => `(${parameter}::${type}[])[${place}]`;
   return {
-    inputs: `, ${stamp}::bigint[], ${value}::boolean[]`,
+    inputs: [`${stamp}::bigint[]`, `${value}::boolean[]`],
     names: ", expected, expects_value",
     mayInsert: ` AND (NOT i.expects_value OR EXISTS (
       SELECT FROM ${table} s WHERE s.${id.name} = i.id::${id.type} AND s.${sync.syncStamp} = i.expected AND ${liveSql(layout, "s", "g.moment")}))`,

@@ -60,7 +60,7 @@ for i = 1, count do
       h.expires = now_ms + ttl
       redis.call('PEXPIREAT', key, text(h.expires))
     end
-    local c = { gen = h.gen, pg = h.pg, last = known or h.sum, term = term, stamp = next_stamp(h.stamp), expires = h.expires, ops = join_operations(h.ops, op, COUNTER_OPS) }
+    local c = { gen = h.gen, pg = h.pg, last = known or h.sum, term = term, stamp = next_stamp(h.stamp), expires = h.expires, ops = append_operation(h.ops, op, COUNTER_OPS) }
     write_companion(companion_key, c)
     log_entry(KEYS[2], KEYS[3], limit, id, c.stamp)
     results[i] = { 'added', text(c.gen), text(h.sum - c.pg), text(c.pg), text(c.stamp), or_dash(c.expires), c.ops, alone and '1' or '0' }

@@ -110,8 +110,8 @@ return 1
 `;
 
 /**
- * Marks a collection (`*`: all) complete or incomplete. KEYS: fence, and a task if it matters. ARGV: collection, `1` or `0`, run id, then
- * the term and the task's owner.
+ * Marks collections (separated by commas; `*`: all that there may be) complete or incomplete. KEYS: fence, and a task if it matters.
+ * ARGV: collections, `1` or `0`, run id, then the term and the task's owner, who copied them: what bare values there are came before that.
  */
 export const SET_COMPLETE = `${FENCE_PRELUDE}
 local fence = read_fence(KEYS[1])
@@ -124,12 +124,13 @@ if ARGV[1] == '*' then
   fence.names = '-'
   if complete then fence.trusted = false end
 else
-  local names = {}
+  local names, given = {}, ',' .. ARGV[1] .. ','
   for name in string.gmatch(fence.names, '[^,]+') do
-    if name ~= '-' and name ~= ARGV[1] then names[#names + 1] = name end
+    if name ~= '-' and not string.find(given, ',' .. name .. ',', 1, true) then names[#names + 1] = name end
   end
   if complete ~= fence.complete then names[#names + 1] = ARGV[1] end
   fence.names = #names > 0 and table.concat(names, ',') or '-'
+  if complete and KEYS[2] then fence.trusted = false end
 end
 replace_fence(KEYS[1], fence)
 return 1

@@ -7,7 +7,16 @@ local RECORD_OPS = ${RECORD_OPERATIONS}
 local COUNTER_OPS = ${COUNTER_OPERATIONS}
 
 -- Numbers above 2^53 never occur; the default format would round from 1e14 on.
-local function text(n) return string.format('%.0f', n) end
+-- Most are wanted more than once: terms, the stamps of one moment, expiries.
+local texts = {}
+local function text(n)
+  local known = texts[n]
+  if not known then
+    known = string.format('%.0f', n)
+    texts[n] = known
+  end
+  return known
+end
 local function or_dash(n) if n then return text(n) end return '-' end
 
 local clock = redis.call('TIME')
@@ -80,6 +89,13 @@ local function count_commas(list)
   return count
 end
 
+-- An id that the list hasn't got goes after all others; the oldest beyond the limit are forgotten.
+local function append_operation(held, id, limit)
+  if held == '-' or held == '' then return id end
+  for _ = limit - 1, count_commas(held) do held = string.sub(held, string.find(held, ',', 1, true) + 1) end
+  return held .. ',' .. id
+end
+
 -- Where one list follows from the other, as it nearly always does: the two joined, without taking them apart. Else nil.
 local function continue_operations(held, added, limit)
   local at = string.find(',' .. held .. ',', ',' .. string.match(added, '^[^,]+') .. ',', 1, true)
@@ -90,10 +106,8 @@ local function continue_operations(held, added, limit)
     local commas = follows and count_commas(added) or limit
     return (commas == limit - 1 or (at == 1 and commas < limit)) and added or nil
   end
-  local commas = not string.find(added, ',', 1, true) and count_commas(held) or limit
-  if commas >= limit then return nil end
-  if commas == limit - 1 then held = string.sub(held, string.find(held, ',', 1, true) + 1) end
-  return held .. ',' .. added
+  if string.find(added, ',', 1, true) then return nil end
+  return append_operation(held, added, limit)
 end
 
 -- Appends ids (comma-separated) and forgets the oldest beyond the limit.

@@ -59,7 +59,7 @@ local function write_plainly(key, companion_key, id, op, bytes, expires, k, a, f
   local c = parse_companion(redis.call('GET', companion_key)) or { stamp = 0, ops = '-' }
   if has_operation(c.ops, op) or type(redis.pcall('STRLEN', key)) == 'table' or not can_follow(k, a, follows) then return nil end
   return write(key, companion_key, id, bytes,
-    { stamp = next_stamp(c.stamp), term = term, digest = '-', expires = expires, ops = join_operations(c.ops, op, RECORD_OPS) }, k, a, follows)
+    { stamp = next_stamp(c.stamp), term = term, digest = '-', expires = expires, ops = append_operation(c.ops, op, RECORD_OPS) }, k, a, follows)
 end
 
 local results = {}
@@ -94,7 +94,7 @@ for i = 1, count do
   elseif not can_follow(k + 2, a + 10, follows) then
     results[i] = { 'rejected', FOLLOWED_BY_OTHER }
   else
-    local c = { stamp = next_stamp(h.stamp), term = term, digest = '-', ops = join_operations(h.ops, op, RECORD_OPS) }
+    local c = { stamp = next_stamp(h.stamp), term = term, digest = '-', ops = append_operation(h.ops, op, RECORD_OPS) }
     if change == 'set' then
       if expires == 'keep' then c.expires = live and h.expires or nil else c.expires = tonumber(expires) end
     end

@@ -1,0 +1,1 @@
+ALTER TABLE "dual_write_rejects" ADD COLUMN "stamp" bigint DEFAULT 0 NOT NULL;

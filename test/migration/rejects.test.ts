@@ -59,16 +59,17 @@ describe("the rejects list", () => {
     const odd = [
       Buffer.from("threadr:session:nul\0"),
       Buffer.from([...Buffer.from("threadr:session:"), 0xff]),
+      Buffer.from([...Buffer.from("threadr:session:"), 0xfe]),
       Buffer.from(`threadr:session:${"long".repeat(1000)}`),
     ];
     for (const key of odd) await redis.set(key, "{");
     await backfill(context, { restart: true });
     const before = (await list({ collection: "user_sessions" })).length;
-    expect(before).toBe(3);
+    expect(before).toBe(4);
     expect(await retryRejects(context, { collection: "user_sessions" })).toMatchObject({
       sent: 0,
       gone: 0,
-      notRetried: 3,
+      notRetried: 4,
     });
     expect(await list({ collection: "user_sessions" })).toHaveLength(before);
     expect(await sql`SELECT FROM user_sessions`).toHaveLength(0);

@@ -1,6 +1,7 @@
 /** Keeps the rejects list in step with the keys' ends: what is set aside gets a row, what is well again loses it. */
 
 import type { WellAgain } from "../../stores/evidence.js";
+import { keyText } from "../keyspace/key-text.js";
 import type { MigrationContext } from "../migration-context.js";
 import type { KeyEnd } from "./copy-page.js";
 
@@ -17,7 +18,7 @@ export class RejectsList {
     const rejects = ends.flatMap(({ key, of, ending }) => {
       if (ending.outcome !== "setAside") return [];
       const { reason, value, stamp } = ending;
-      return [{ collection: of, key: key.toString(), reason, value, source, stamp }];
+      return [{ collection: of, key: keyText(key), reason, value, source, stamp }];
     });
     this.#mayHold ??= (await this.#evidence.rejectCount()) > 0;
     if (rejects.length > 0) {
@@ -34,7 +35,7 @@ function wellAgain(ends: readonly KeyEnd[]): Map<string, WellAgain[]> {
   const keys = new Map<string, WellAgain[]>();
   for (const { key, of, ending } of ends) {
     if (ending.outcome === "setAside" || ending.outcome === "ignored" || ending.outcome === "expired") continue;
-    const one = { key: key.toString(), stamp: ending.stamp };
+    const one = { key: keyText(key), stamp: ending.stamp };
     const known = keys.get(of);
     if (known) known.push(one);
     else keys.set(of, [one]);

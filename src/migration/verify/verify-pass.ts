@@ -5,6 +5,7 @@ import type { Reign } from "../../engine/term-view.js";
 import { FencedError } from "../../errors.js";
 import type { HeldCounter, HeldRecord, Page } from "../../stores/store.js";
 import type { KeySorter } from "../keyspace/key-sorter.js";
+import { keyText } from "../keyspace/key-text.js";
 import type { Listing, VariantKey } from "../keyspace/keyspace-page.js";
 import { PageSize } from "../keyspace/page-size.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
@@ -202,7 +203,7 @@ export class VerifyPass {
     const findings: Finding[] = [];
     const setAside: SetAside[] = [];
     for (const { key, collection } of odd) {
-      const text = key.toString();
+      const text = keyText(key);
       const known = (await this.#context.evidence.knownRejects(collection.name, [text])).get(text);
       if (known) setAside.push({ collection: collection.name, reason: known.reason });
       else

@@ -138,7 +138,8 @@ function verifyCheck(name: string, evidence: CollectionEvidence, now: number, th
     name: `${name}: clean verify`,
     passed,
     figure: state,
-    remedy: "Run `dual-write verify` (with --repair if it finds differences).",
+    remedy:
+      "Run `dual-write verify` (with --repair if it finds differences). What a repair can't copy, a value that isn't what its collection allows, must be put right or deleted in Redis.",
   };
 }
 

@@ -89,7 +89,8 @@ export function checkRecords(truth: Truth, one: RecordTruth): void {
   const isForgotten =
     (world.sweeps || world.wasOccupied) && dead.redis && dead.postgres && Math.min(mine, theirs) === 0;
   if (isForgotten) return;
-  if (mine > theirs && !isLogged(world, authority, records.name, id, mine) && !truth.isSetAside(id, mineBytes)) {
+  const isSetAside = truth.isSetAside(id, mineBytes, mine, dead[authority]);
+  if (mine > theirs && !isLogged(world, authority, records.name, id, mine) && !isSetAside) {
     world.violate(
       "the log covers what the mirror lacks",
       `${id}: ${authority} holds stamp ${mine}, ${mirror} ${theirs}, and there is no log entry`,

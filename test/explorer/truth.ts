@@ -49,10 +49,11 @@ export class Truth implements Trait {
     return this.counters.get(id) as CounterTruth;
   }
 
-  /** Whether the mirror refused this value for good, and people are told. */
-  isSetAside(id: string, bytes: Buffer | null): boolean {
+  /** Whether the mirror refused this for good, and people are told. What is over travels as its own delete, so that is refused. */
+  isSetAside(id: string, bytes: Buffer | null, stamp: number, isOver: boolean): boolean {
     const rejected = this.tables.rejects.get(`${records.name} ${records.redisKey(id)}`);
-    return rejected !== undefined && rejected.source !== "repair" && sameBytes(rejected.value, bytes);
+    if (!rejected || rejected.source === "repair") return false;
+    return sameBytes(rejected.value, bytes) || (isOver && rejected.value === null && rejected.stamp >= stamp);
   }
 
   wrote(store: StoreName, term: number, writes: readonly RecordWrite[], result: Fenced<RecordWriteResult>): void {

@@ -17,8 +17,8 @@ function server() {
     });
   const part: Joining<string, string[]>["part"] = (reply, _items, _sent, places) =>
     places.map((place) => reply[place] as string);
-  const batcher = (same: Joining<string, string[]>["same"]) =>
-    new Batcher<string, string[]>({ idOf: (item) => item.split("=")[0] as string, same, send, part });
+  const batcher = (same: Joining<string, string[]>["same"], worthwhile = 1000) =>
+    new Batcher<string, string[]>({ idOf: (item) => item.split("=")[0] as string, same, worthwhile, send, part });
   return { sent, batcher };
 }
 
@@ -44,6 +44,28 @@ describe("a batcher", () => {
     expect(await second).toEqual(["b!"]);
     expect(await Promise.all(rest)).toEqual([["c!"], ["d!", "e!"], []]);
     expect(one.isIdle).toBe(true);
+  });
+
+  test("sends many calls that find nothing in flight as two, where each half pays, and then what each half brings", async () => {
+    const { sent, batcher } = server();
+    const one = batcher("twice", 2);
+    const run = (...names: string[]) => names.map((name) => one.run([name], 1000));
+    const first = run("a", "b", "c");
+    await turn();
+    expect(sent.map(({ items }) => items)).toEqual([["a", "b"], ["c"]]);
+    sent[1]?.answer();
+    await first[2];
+    const second = run("d", "e", "f", "g");
+    await turn();
+    expect(sent[2]?.items).toEqual(["d", "e", "f", "g"]);
+    sent[0]?.answer();
+    sent[2]?.answer();
+    await Promise.all([...first, ...second]);
+    const few = run("h", "i");
+    await turn();
+    expect(sent[3]?.items).toEqual(["h", "i"]);
+    sent[3]?.answer();
+    expect(await Promise.all(few)).toEqual([["h!"], ["i!"]]);
   });
 
   test("tells a failure to the calls of its batch and to no other", async () => {

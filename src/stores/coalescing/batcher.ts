@@ -1,6 +1,7 @@
 /**
  * Gathers calls that are under way at once into few round trips, without a timer: what comes while nothing waits is sent once all
- * that is ready to run has run, what comes while batches are in flight goes together as soon as one returns.
+ * that is ready to run has run, what comes while batches are in flight goes together as soon as one returns. Many calls that find
+ * nothing in flight go as two batches, so that one is worked on here while the other is at the store.
  */
 import { OverloadedError } from "../../errors.js";
 import { StoreTimeoutError } from "../transient-errors.js";
@@ -13,6 +14,8 @@ export interface Joining<Item, Reply> {
    * `twice`: both items go, in order. `later`: the second call waits for the next batch. Otherwise the two become the one given.
    */
   readonly same: "twice" | "later" | ((first: Item, second: Item) => Item);
+  /** So many calls make a batch that pays by itself. */
+  readonly worthwhile: number;
   /** Settles after `timeoutMs` at the latest. */
   readonly send: (items: readonly Item[], timeoutMs: number) => Promise<Reply>;
   /** What a call whose items went to these places is told; null: it has to be sent again by itself. */
@@ -124,8 +127,9 @@ export class Batcher<Item, Reply> {
     /** Of calls that stay: whoever names them too stays behind them. */
     const kept = new Set<string>();
     const { idOf } = this.#joining;
+    const most = this.#mostCalls();
     for (const call of this.#waiting) {
-      if (this.#mustWait(call, batch, held, kept)) {
+      if (batch.calls.length >= most || this.#mustWait(call, batch, held, kept)) {
         for (const item of call.items) kept.add(idOf(item));
         left.push(call);
         continue;
@@ -136,6 +140,12 @@ export class Batcher<Item, Reply> {
     }
     this.#waiting = left;
     return batch;
+  }
+
+  /** All callers of one batch tend to call again at once; one batch of them would leave this process and the store idle in turns. */
+  #mostCalls(): number {
+    const half = Math.ceil(this.#waiting.length / 2);
+    return this.#inFlight.size === 0 && half >= this.#joining.worthwhile ? half : BATCH;
   }
 
   #mustWait(

@@ -43,6 +43,10 @@ export interface TimedCalls {
   ): ReturnType<Store["applyCounters"]>;
 }
 
+/** Calls of a batch that pays by itself. A write's batch costs more for being one: a transaction and its flush, a script's set-up. */
+const READS = 8;
+const WRITES = 33;
+
 /** Makes one call of the store; it settles after `timeoutMs` at the latest. */
 export type Attempt = <T>(call: (store: Store) => Promise<T>, timeoutMs: number) => Promise<T>;
 
@@ -71,6 +75,7 @@ export function coalesced(attempt: Attempt, sameIdTwice: boolean): TimedCalls {
   const values = new Batchers<RecordCollection, string, Values>((collection) => ({
     idOf: (id) => id,
     same: (first) => first,
+    worthwhile: READS,
     part: ({ fence, values }, _ids, _sent, places) => ({ fence, values: places.map((place) => values[place]) }),
     send: (ids, ms) => single.readValues(collection, ids, ms),
   }));
@@ -86,12 +91,14 @@ export function coalesced(attempt: Attempt, sameIdTwice: boolean): TimedCalls {
     idOf: ({ id }) => id,
     same,
     part: ownResults,
+    worthwhile: WRITES,
     send: (items, ms) => single.writeRecords(collection, term, items, ms),
   }));
   const adds = new Batchers<CounterCollection, CounterAdd, Fenced<unknown>>((collection, term) => ({
     idOf: ({ id }) => id,
     same,
     part: ownResults,
+    worthwhile: WRITES,
     send: (items, ms) => single.addToCounters(collection, term, items, ms),
   }));
   const states = new Batchers<RecordCollection, Message<{ readonly stamp: number }>, Fenced<ApplyResult>>(
@@ -99,6 +106,7 @@ export function coalesced(attempt: Attempt, sameIdTwice: boolean): TimedCalls {
       idOf: ({ id }) => id,
       same: (first, second) => (isNewer(second.state.stamp, first.state.stamp) ? second : first),
       part: resultsOfJoined,
+      worthwhile: WRITES,
       send: (items, ms) => single.applyRecords(collection, term, items as never, ms),
     }),
   );
@@ -110,6 +118,7 @@ export function coalesced(attempt: Attempt, sameIdTwice: boolean): TimedCalls {
     idOf: ({ id }) => id,
     same: (first, second) => ({ id: first.id, state: mergeCounters(first.state, second.state) }),
     part: resultsOfJoined,
+    worthwhile: WRITES,
     send: (items, ms) => single.applyCounters(collection, term, items, ms),
   }));
   return {
@@ -142,6 +151,7 @@ interface Message<S> {
 const readJoining = {
   idOf: (id: string) => id,
   same: (first: string) => first,
+  worthwhile: READS,
   part: (
     { fence, held }: Held<unknown>,
     _ids: readonly string[],

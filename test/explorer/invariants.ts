@@ -78,16 +78,14 @@ export function checkRecords(truth: Truth, one: RecordTruth): void {
   const [mine, theirs] = [held[authority], held[mirror]];
   const bytesIn = { redis: companion?.bytes ?? null, postgres: row?.bytes ?? null };
   const mineBytes = bytesIn[authority];
-  // Each store forgets what is dead when its own time is over, and has nothing of it then. Nor has one that refused the delete of what it
-  // never had, which a verify finds equal.
+  // Each store forgets what is dead when its own time is over, and has nothing of it then.
   const isDead = (moment: number | null | undefined) =>
     world.redis.isPast(moment ?? null) || world.postgres.isPast(moment ?? null);
   const dead = {
     redis: bytesIn.redis === null || isDead(companion?.expiresAt),
     postgres: bytesIn.postgres === null || isDead(row?.expiresAt),
   };
-  const isForgotten =
-    (world.sweeps || world.wasOccupied) && dead.redis && dead.postgres && Math.min(mine, theirs) === 0;
+  const isForgotten = world.sweeps && dead.redis && dead.postgres && Math.min(mine, theirs) === 0;
   if (isForgotten) return;
   const isSetAside = truth.isSetAside(id, mineBytes, mine, dead[authority]);
   if (mine > theirs && !isLogged(world, authority, records.name, id, mine) && !isSetAside) {

@@ -57,8 +57,11 @@ export class MemoryGround implements Ground {
 
   /** One from before the library came has no fence: what it holds counts as written after the loss, as docs/guarantees.md says. */
   snapshot(): void {
-    const { redis, snapshots } = this.world;
-    if (redis.control.fence) snapshots.push({ at: redis.now(), memory: redis.snapshot() });
+    const { redis, postgres, snapshots } = this.world;
+    if (!redis.control.fence) return;
+    const unheard = [...postgres.control.logs.values()].flatMap((log) => [...log.values()]);
+    const unheardSince = Math.min(postgres.now(), ...unheard.map((stamp) => stamp / 1000));
+    snapshots.push({ at: redis.now(), unheardSince, memory: redis.snapshot() });
   }
 
   emptyRedis(): void {

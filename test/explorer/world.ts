@@ -27,7 +27,8 @@ export class World extends Scene {
   readonly links: Record<StoreName, Link> = { redis: { state: "up", epoch: 0 }, postgres: { state: "up", epoch: 0 } };
   over = false;
   readonly parked = new Set<(reason: Error) => void>();
-  readonly snapshots: { readonly at: number; readonly memory: RedisSnapshot }[] = [];
+  /** When they were made, and since when Redis hadn't heard of all that Postgres has: milliseconds of either server's clock. */
+  readonly snapshots: { readonly at: number; readonly unheardSince: number; readonly memory: RedisSnapshot }[] = [];
   readonly traits: Trait[] = [];
   /** A text stood in the place of the set once. */
   wasOccupied = false;
@@ -64,8 +65,11 @@ export class World extends Scene {
 
   loseRedis(kind: "flush" | "restore" | "restart"): void {
     const newest = this.snapshots.at(-1);
-    // Nobody remembers any more what was deleted since an older one.
-    const snapshot = newest && newest.at + this.redis.retentionMs > this.redis.now() ? newest.memory : null;
+    // Nobody remembers any more what was deleted since an older one. Nor what had expired when Redis, away for longer than that, heard
+    // of it at last: such a row goes a retention after it expired, and docs/guarantees.md says so of a snapshot made meanwhile.
+    const isRemembered = ({ at, unheardSince }: { readonly at: number; readonly unheardSince: number }) =>
+      at + this.redis.retentionMs > this.redis.now() && unheardSince + this.postgres.retentionMs > this.postgres.now();
+    const snapshot = newest && isRemembered(newest) ? newest.memory : null;
     this.effect("fault", `Redis: ${kind}`, () => {
       if (kind === "flush") this.redis.flush();
       else {

@@ -7,6 +7,8 @@ import { backfill } from "../../src/migration/backfill/backfill.js";
 import { DistinctKeys } from "../../src/migration/keyspace/distinct-keys.js";
 import { closeContext } from "../../src/migration/migration-context.js";
 import { openContext } from "../../src/migration/open-context.js";
+import { verify } from "../../src/migration/verify/verify.js";
+import { companionKey } from "../../src/stores/redis/keys.js";
 import { RedisStore } from "../../src/stores/redis/redis-store.js";
 import { waitFor } from "../support/wait-for.js";
 import { type Fixture, signUp, useFixture } from "./fixture.js";
@@ -250,6 +252,37 @@ describe("a repair log that overflowed", () => {
     expect(report).toMatchObject({ deletes: 2, overflowed: [] });
     for (const one of [id, over]) expect(await fixture().row("users", one)).toMatchObject({ bytes: null });
     expect(await context.redis.store.logStatus(users)).toMatchObject({ overflowed: false, entries: 0 });
+  });
+
+  test("is made good also of what Redis has forgotten by now, and Postgres has without an end", async () => {
+    const { context, redis, urls } = fixture();
+    const [users, usage] = [fixture().records("users"), fixture().counters("usage")];
+    const [id, stays] = ["ended@example.org", "stays@example.org"];
+    const [count, live] = ["email:a@example.org:daily:2026-11-20", "email:b@example.org:daily:2026-11-20"];
+    for (const one of [id, stays]) await redis.set(`threadr:email:${one}`, signUp());
+    for (const one of [count, live]) await redis.set(`threadr:usage:${one}`, "7");
+    await backfill(context);
+    const full = await RedisStore.connect({ redis: urls.redis, logLimit: 0 });
+    try {
+      const term = await fixture().term();
+      const bytes = Buffer.from(signUp({ n: 2 }));
+      const expiresAt = Date.now() + 60_000;
+      await full.writeRecords(users, term, [{ id, bytes, expiresAt, operationId: "write-1" }]);
+      const add = { id: count, by: 1, operationId: "count-1", ttlMs: 60_000, renew: true };
+      await full.addToCounters(usage, term, [add]);
+    } finally {
+      await full.close();
+    }
+    // They expired, and the retention is over.
+    for (const key of [users.redisKey(id), usage.redisKey(count)]) await redis.del(key, companionKey(key));
+    expect(await backfill(context)).toMatchObject({ deletes: 2, overflowed: [], logsEmpty: true });
+    expect(await fixture().row("users", id)).toMatchObject({ bytes: null });
+    expect(await fixture().sum(count)).toBe(0);
+    expect(await fixture().row("users", stays)).toMatchObject({ bytes: signUp(), stamp: 0 });
+    expect(await fixture().sum(live)).toBe(7);
+    expect(await fixture().companion(users.redisKey(stays))).toBeNull();
+    expect(await context.redis.store.logStatus(users)).toMatchObject({ overflowed: false, entries: 0 });
+    expect(await verify(context)).toMatchObject({ clean: true });
   });
 
   test("during the run leaves its collection incomplete", async () => {

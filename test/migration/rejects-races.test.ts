@@ -6,7 +6,7 @@ import { copyRecordPage } from "../../src/migration/backfill/copy-records.js";
 import { RejectsList } from "../../src/migration/backfill/rejects-list.js";
 import { readRecordPage } from "../../src/migration/keyspace/record-page.js";
 import { takeBackSettled } from "../../src/migration/verify/settled-rejects.js";
-import { setAside } from "../../src/strategy/set-aside.js";
+import { retrySetAside, setAside } from "../../src/strategy/set-aside.js";
 import { signUp, useFixture } from "./fixture.js";
 
 const fixture = useFixture();
@@ -16,8 +16,13 @@ const KEY = `threadr:email:${ID}`;
 let operations = 0;
 
 /** A write of the library in Redis. */
-async function write(bytes: string, expiresAt: number | null = null): Promise<void> {
-  const one = { id: ID, bytes: Buffer.from(bytes), expiresAt, operationId: `live-${++operations}` };
+async function write(bytes: string | null, expiresAt: number | null = null): Promise<void> {
+  const one = {
+    id: ID,
+    bytes: bytes === null ? null : Buffer.from(bytes),
+    expiresAt,
+    operationId: `live-${++operations}`,
+  };
   const { redis } = fixture().context;
   const reply = await redis.store.writeRecords(fixture().records("users"), await fixture().term(), [one]);
   expect(reply).toMatchObject({ fenced: false, results: [{ kind: "written" }] });
@@ -77,6 +82,23 @@ test("a later state that the backfill copies takes it off", async () => {
   expect(await onTheList()).toEqual([[KEY, "{ earlier"]]);
   await write(signUp());
   expect(await bring(await readPage())).toBe("copied");
+  expect(await onTheList()).toEqual([]);
+});
+
+test("a delete that Postgres refused stays on the list though Postgres holds an earlier delete, until it is sent again", async () => {
+  const { context, sql } = fixture();
+  await write(signUp());
+  await write(null);
+  await drain();
+  await write(signUp());
+  await write(null);
+  await sql`ALTER TABLE users ADD CONSTRAINT none CHECK (false) NOT VALID`;
+  await drain();
+  expect(await onTheList()).toEqual([[KEY, undefined]]);
+  await takeBackSettled(context, fixture().records("users"), "redis");
+  expect(await onTheList()).toEqual([[KEY, undefined]]);
+  await sql`ALTER TABLE users DROP CONSTRAINT none`;
+  expect(await retrySetAside(context, fixture().records("users"), [ID])).toMatchObject([{ outcome: "sent" }]);
   expect(await onTheList()).toEqual([]);
 });
 

@@ -10,6 +10,7 @@ import type { BackfillLedger } from "./backfill-ledger.js";
 import type { BackfillPass } from "./backfill-pass.js";
 import type { Chosen } from "./backfill-plan.js";
 import type { BackfillReport } from "./backfill-report.js";
+import { carryGone } from "./carry-gone.js";
 import { clearOverflow } from "./overflow.js";
 
 export type Finished = Pick<BackfillReport, "complete" | "overflowed" | "logsEmpty">;
@@ -37,6 +38,12 @@ export async function finish(
   for (const collection of chosen.collections.filter(({ name }) => (written[name]?.copied ?? 0) > 0))
     await persist("Analyzing", run, () => context.postgres.attempt(({ sql }) => analyze(sql, collection), ANALYZE_MS));
   const isWhole = ledger.tally.addsUp && chosen.pattern === undefined;
+  for (const collection of chosen.collections.filter(({ name }) => isWhole && name in ledger.overflows)) {
+    ledger.tally.deletes += await carryGone(context, collection, run);
+    // What was adopted as a delete is in the log too.
+    logsEmpty = (await persist("Draining the repair log", run, () => drain(context, collection))) && logsEmpty;
+  }
+  ledger.mark(null);
   return { ...(isWhole ? await markComplete(context, chosen, ledger, run) : UNFINISHED), logsEmpty };
 }
 

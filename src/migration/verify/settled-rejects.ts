@@ -1,5 +1,5 @@
 /** Takes off the rejects list what both stores hold alike by now, such as a record that was written again with an allowed value. */
-import { differenceOf } from "../../engine/difference.js";
+import { differenceOf, stampOf } from "../../engine/difference.js";
 import { otherStore, type StoreName } from "../../stores/state.js";
 import type { BothStores, BoundCollection } from "../migration-context.js";
 import { issueOf, laterStamp, lookAtBoth, type Pair } from "./side-by-side.js";
@@ -37,9 +37,14 @@ export async function takeBackSettled(
   }
 }
 
-/** To the letter: what the mirror lacks until it ends in a second stays on the list for that second. */
+/**
+ * To the letter: what the mirror lacks until it ends in a second stays on the list for that second, and so does what looks like an
+ * earlier state, which the mirror still takes for the newest: without the refused one's stamp and operation ids.
+ */
 function isAlike(collection: BoundCollection, pair: Pair, authority: StoreName): boolean {
   const mine = pair[authority];
+  const theirs = pair[otherStore(authority)];
   const stands = mine.kind === "value" || mine.kind === "tombstone";
-  return stands && differenceOf(collection, mine, pair[otherStore(authority)]) === null;
+  const isTold = (stampOf(theirs) ?? 0) >= (stampOf(mine) ?? 0);
+  return stands && isTold && differenceOf(collection, mine, theirs) === null;
 }

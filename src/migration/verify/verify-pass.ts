@@ -6,6 +6,7 @@ import { FencedError } from "../../errors.js";
 import type { HeldCounter, HeldRecord, Page } from "../../stores/store.js";
 import type { KeySorter } from "../keyspace/key-sorter.js";
 import { keyText } from "../keyspace/key-text.js";
+import { keysThere } from "../keyspace/keys-there.js";
 import type { Listing, VariantKey } from "../keyspace/keyspace-page.js";
 import { PageSize } from "../keyspace/page-size.js";
 import { type BothStores, type BoundCollection, PAGE_MS } from "../migration-context.js";
@@ -226,13 +227,6 @@ export class VerifyPass {
       step().catch((error) => Promise.reject(error instanceof FencedError ? new AuthorityMovedError(error) : error)),
     );
   }
-}
-
-/** How many of the ids have a key in Redis, of whatever type. Where all have, there is nothing to look at. */
-function keysThere({ redis }: BothStores, collection: BoundCollection, ids: readonly string[]): Promise<number> {
-  if (ids.length === 0) return Promise.resolve(0);
-  const keys = ids.map((id) => collection.redisKey(id));
-  return redis.attempt(({ connection }) => connection.client.exists(keys), PAGE_MS);
 }
 
 /** The authority moved while its truth was compared with the mirror's. */

@@ -69,7 +69,7 @@ const emails = (count: number) => Array.from({ length: count }, (_, n) => `perso
 
 test("restore, of each store: the same command again brings all of it back", async () => {
   const pipeline = redis.pipeline();
-  for (const email of emails(3000)) pipeline.set(`threadr:email:${email}`, '{"source": "landing"}');
+  for (const email of emails(1500)) pipeline.set(`threadr:email:${email}`, '{"source": "landing"}');
   await pipeline.exec();
   await migration.backfill();
   await claimsGone(redis);
@@ -95,13 +95,13 @@ test("restore, of each store: the same command again brings all of it back", asy
 
     const inRedis = await stopped(restore, "SIGINT", hasKeys, slow);
     expect(inRedis).toMatchObject({ code: 3, stdout: "", stderr: expect.stringMatching(/Run the same again/) });
-    expect((await copy`SELECT FROM users`).length).toBe(3000);
+    expect((await copy`SELECT FROM users`).length).toBe(1500);
     await target.set("left", "by the half");
 
     expect(
       (await stopped(restore, "SIGKILL", async () => (await hasKeys()) && !(await target.exists("left")), slow)).code,
     ).toBeNull();
-    expect(await target.dbsize()).toBeLessThan(3000);
+    expect(await target.dbsize()).toBeLessThan(1500);
 
     const fast = { REDIS_URL: `${pair.redis.url}/1`, DATABASE_URL: empty.url };
     const { code, stderr } = await runCli(restore, fast, folder);

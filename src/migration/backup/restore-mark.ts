@@ -16,8 +16,11 @@ export async function readMark(client: Redis): Promise<RestoreMark | null> {
   return backup === undefined || database === undefined ? null : { backup, database };
 }
 
-export async function leaveMark(client: Redis, { backup, database }: RestoreMark): Promise<void> {
-  await client.hset(KEY, { backup, database });
+/** `emptied`: of all else first, in one step, or a kill in between would leave a Redis that tells nothing. */
+export async function leaveMark(client: Redis, { backup, database }: RestoreMark, emptied: boolean): Promise<void> {
+  const steps = client.multi();
+  if (emptied) steps.flushdb("ASYNC");
+  await steps.hset(KEY, { backup, database }).exec();
 }
 
 export async function removeMark(client: Redis): Promise<void> {

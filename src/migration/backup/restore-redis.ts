@@ -46,10 +46,7 @@ export async function restoreRedis(
   options: PartOptions,
 ): Promise<RedisRestored> {
   const { client } = context.redis.store.connection;
-  const begin = async () => {
-    if (options.replace) await client.flushdb("ASYNC");
-    await leaveMark(client, mark);
-  };
+  const begin = () => leaveMark(client, mark, options.replace);
   const restored =
     part.file.holds === "redis-rdb"
       ? await restoreRdb(context, part, begin, options)

@@ -51,7 +51,7 @@ const NEEDED_COMMANDS = USED.map((call) => (call.split(" ")[0] as string).toLowe
 const LOOKING = "type strlen hlen llen scard zcard xlen object|idletime memory|usage dump sync replconf".split(" ");
 const LOOKING_AROUND = "randomkey unlink client|id client|list".split(" ");
 /** What a restore sends to a server that is to be filled. */
-const FILLING = "info time dbsize flushdb restore hgetall hset del".split(" ");
+const FILLING = "info time dbsize flushdb restore hgetall hset del multi exec".split(" ");
 
 /** The least that suffices, each as a command to copy. */
 export interface LeastAcls {

@@ -1,5 +1,5 @@
 /** Waits for the authority where a write has to read first. */
-import { AuthorityUnavailableError, ConflictError } from "../errors.js";
+import { AuthorityUnavailableError, ConflictError, type OutcomeUnknownError } from "../errors.js";
 import type { Operation } from "../stores/operation.js";
 import { outcomeUnknown } from "../stores/retry.js";
 import { AuthorityReadError } from "./authority-read.js";
@@ -29,7 +29,7 @@ export async function untilAuthorityAnswers<T>(
           cause: error instanceof AuthorityReadError ? error.cause : error,
           operationId: operation.id,
         };
-        if (operation.uncertain) throw outcomeUnknown(`An update of ${collection}`, options);
+        if (mayStand(operation)) throw outcomeUnknown(`An update of ${collection}`, options);
         // Where there was time to ask again, and again in vain, the authority is away.
         if (operation.outrun && pause === FIRST_PAUSE) throw outrun(collection, operation);
         throw new AuthorityUnavailableError(
@@ -43,9 +43,15 @@ export async function untilAuthorityAnswers<T>(
 }
 
 /** Other changes came first until there was no time left. */
-export function outrun(collection: string, operation: Operation): ConflictError {
+export function outrun(collection: string, operation: Operation): ConflictError | OutcomeUnknownError {
+  if (mayStand(operation)) return outcomeUnknown(`An update of ${collection}`, { operationId: operation.id });
   return new ConflictError(
     `${collection}: other changes kept coming first until the deadline; nothing was applied. Retry it.`,
     { operationId: operation.id },
   );
+}
+
+/** An earlier attempt may have been applied, or may be yet. */
+function mayStand({ uncertain, everUnheard }: Operation): boolean {
+  return uncertain || everUnheard;
 }

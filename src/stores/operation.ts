@@ -31,6 +31,8 @@ export class Operation {
   uncertain = false;
   /** An attempt's answer was lost: it may have been carried out, or may be yet. */
   unheard = false;
+  /** The same of any earlier step of this operation. A Redis that goes back to an older state may carry it out yet. */
+  everUnheard = false;
   /** What it was to be built on didn't stand any more. */
   outrun = false;
   readonly #deadlineAt: number;

@@ -89,6 +89,7 @@ function note(operation: Operation, attempts: Attempts, error: unknown): void {
     attempts.mayBeDone = true;
     // Any other error is the store's word on this attempt. It says nothing of one before it that is still under way.
     operation.unheard ||= isTransient(error);
+    operation.everUnheard ||= operation.unheard;
   }
   operation.sending = false;
 }

@@ -53,11 +53,12 @@ describe("the waiting ends", () => {
   });
 
   test.each([
-    ["nothing was applied", false, AuthorityUnavailableError],
-    ["what an earlier reign did may have been", true, OutcomeUnknownError],
-  ])("at the deadline, where %s, with the operation's id and the cause", async (_, uncertain, error) => {
+    ["nothing was applied", {}, AuthorityUnavailableError],
+    ["what an earlier reign did may have been", { uncertain: true }, OutcomeUnknownError],
+    ["an earlier attempt whose answer was lost may have been", { everUnheard: true }, OutcomeUnknownError],
+  ])("at the deadline, where %s, with the operation's id and the cause", async (_, earlier, error) => {
     const one = operation(300, "mine");
-    one.uncertain = uncertain;
+    Object.assign(one, earlier);
     const { at, thrown } = await asked(one, isAway);
     expect(thrown).toBeInstanceOf(error);
     expect(thrown).toMatchObject({ operationId: "mine", cause: { code: "ECONNREFUSED" } });

@@ -78,10 +78,8 @@ function addToCountersSql(
     sync.syncRedisPart,
     sync.syncPostgresPart,
   ];
-  const types = [3, 4, 5, 6, 8].map(
-    (n, at) => `$${n}::${["text[]", "text[]", "bigint[]", "bigint[]", "boolean[]"][at]}`,
-  );
-  const rows = rowsSql([...types, ...columns.map((_, n) => `$${9 + n}::text[]`)], count);
+  const given = ["$3::text[]", "$4::text[]", "$5::bigint[]", "$6::bigint[]", "$8::boolean[]"];
+  const rows = rowsSql([...given, ...columns.map((_, n) => `$${9 + n}::text[]`)], count);
   return `WITH ${gateSql("$1::bigint", true, "$2::text")},
   input AS MATERIALIZED (
     SELECT i.* FROM gate g, ${rows} i(id, operation, by, ttl, compared${columns.map((_, n) => `, c${n}`).join("")}, n)

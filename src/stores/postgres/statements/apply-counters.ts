@@ -69,10 +69,8 @@ function applyCountersSql(
     sync.syncExpiresAt,
     sync.syncOperations,
   ];
-  const types = ["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"].map(
-    (type, n) => `$${3 + n}::${type}`,
-  );
-  const rows = rowsSql([...types, ...columns.map((_, n) => `$${10 + n}::text[]`)], count);
+  const parts = [4, 5, 6, 7, 8].map((n) => `$${n}::bigint[]`);
+  const rows = rowsSql(["$3::text[]", ...parts, "$9::text[]", ...columns.map((_, n) => `$${10 + n}::text[]`)], count);
   return `WITH ${gateSql("$1::bigint", false, "$2::text")},
   input AS (
     SELECT i.* FROM gate g, ${rows} i(id, generation, redis_part, postgres_part, stamp, expires, operations${columns.map((_, n) => `, c${n}`).join("")}, n)
